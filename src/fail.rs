@@ -1,0 +1,65 @@
+//! Errors as the operator meets them: what failed, on which path, why, and on a line of its own what to do.
+
+use std::fmt;
+
+use crate::exit::Exit;
+
+/// The result of a verb.
+pub type Result<T> = color_eyre::Result<T>;
+
+/// An error with advice and an exit code, carried inside a report.
+#[derive(Debug)]
+pub struct Fail {
+    message: String,
+    /// What to do about it, if that is known.
+    pub advice: Option<String>,
+    /// How the program ends because of it.
+    pub exit: Exit,
+}
+
+impl fmt::Display for Fail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Fail {}
+
+/// Makes an error with advice; the program ends with 1.
+pub fn fail(message: impl Into<String>, advice: impl Into<String>) -> color_eyre::Report {
+    Fail { message: message.into(), advice: Some(advice.into()), exit: Exit::Failed }.into()
+}
+
+/// Makes an error of the command line; the program ends with 2.
+pub fn usage(message: impl Into<String>, advice: impl Into<String>) -> color_eyre::Report {
+    Fail { message: message.into(), advice: Some(advice.into()), exit: Exit::Usage }.into()
+}
+
+macro_rules! advised {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Fail {
+            fn from(error: $error) -> Self {
+                Fail { message: error.to_string(), advice: Some(error.advice()), exit: Exit::Failed }
+            }
+        }
+    )*};
+}
+advised!(crate::store::root::RootError, crate::store::atomic::WriteError);
+
+/// Turns a typed error of the store, which knows its advice, into a report.
+pub trait Advised<T> {
+    /// Returns the value, or the error with its advice.
+    fn advised(self) -> Result<T>;
+}
+
+impl<T, E: Into<Fail>> Advised<T> for std::result::Result<T, E> {
+    fn advised(self) -> Result<T> {
+        self.map_err(|e| e.into().into())
+    }
+}
+
+/// Returns the advice and the exit code that a report carries.
+pub fn verdict(report: &color_eyre::Report) -> (Option<&str>, Exit) {
+    let found = report.chain().find_map(|e| e.downcast_ref::<Fail>());
+    found.map_or((None, Exit::Failed), |f| (f.advice.as_deref(), f.exit))
+}

@@ -1,0 +1,227 @@
+//! Points in time as the whole program keeps them: milliseconds, UTC, cut (never rounded).
+//! Parses and prints; never asks what time it is.
+
+use std::fmt;
+
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, TimeDelta};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A point in time in whole milliseconds since the Unix epoch, UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stamp(i64);
+
+/// Why a text or number is not a time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StampError {
+    /// The text is no RFC 3339 time.
+    #[error("{0:?} is not an RFC 3339 time")]
+    Format(String),
+    /// The number is no count of Unix seconds.
+    #[error("{0} is not a time in Unix seconds")]
+    Number(String),
+}
+
+impl Stamp {
+    /// 2000-01-01T00:00:00Z: nothing older is believed (contract section 3).
+    pub const EARLIEST: Stamp = Stamp(946_684_800_000);
+    /// 2201-01-01T00:00:00Z: nothing from then on is believed (contract section 3).
+    pub const END: Stamp = Stamp(7_289_654_400_000);
+
+    /// Makes a time from milliseconds since the Unix epoch.
+    pub const fn from_millis(ms: i64) -> Self {
+        Stamp(ms)
+    }
+
+    /// Returns the milliseconds since the Unix epoch.
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// Reads an RFC 3339 time; one without an offset is UTC. Digits behind the millisecond are cut.
+    pub fn parse(text: &str) -> Result<Self, StampError> {
+        if let Ok(t) = DateTime::parse_from_rfc3339(text) {
+            return Ok(Stamp(t.timestamp_millis()));
+        }
+        ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"]
+            .iter()
+            .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+            .map(|t| Stamp(t.and_utc().timestamp_millis()))
+            .ok_or_else(|| StampError::Format(text.to_owned()))
+    }
+
+    /// Reads Unix seconds from the text of a JSON number, cut to the millisecond by its decimal digits,
+    /// so that no binary fraction moves an event by a millisecond.
+    pub fn parse_unix(number: &str) -> Result<Self, StampError> {
+        let bad = || StampError::Number(number.to_owned());
+        let (mantissa, exponent) = match number.split_once(['e', 'E']) {
+            Some((m, e)) => (m, e.parse::<i32>().map_err(|_| bad())?),
+            None => (number, 0),
+        };
+        let negative = mantissa.starts_with('-');
+        let (whole, fraction) = mantissa.trim_start_matches('-').split_once('.').unwrap_or((mantissa.trim_start_matches('-'), ""));
+        let digits: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
+        if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+            return Err(bad());
+        }
+        // The decimal point stands behind this many digits once seconds became milliseconds.
+        let point = (whole.len() as i64).checked_add(i64::from(exponent)).and_then(|p| p.checked_add(3)).ok_or_else(bad)?;
+        let leading = digits.iter().take_while(|d| **d == b'0').count() as i64;
+        if point - leading > 18 {
+            return Err(bad());
+        }
+        let ms = (0..point.max(0)).fold(0i64, |sum, i| {
+            let digit = digits.get(i as usize).map_or(0, |d| i64::from(d - b'0'));
+            sum.saturating_mul(10).saturating_add(digit)
+        });
+        Ok(Stamp(if negative { -ms } else { ms }))
+    }
+
+    /// Returns whether the time lies in the years 2000 to 2200, the only ones an event may have.
+    pub fn is_plausible(self) -> bool {
+        (Self::EARLIEST..Self::END).contains(&self)
+    }
+
+    /// Returns this time moved by a number of milliseconds, stopping at the ends of what can be written.
+    pub fn plus_millis(self, ms: i64) -> Self {
+        Stamp(self.0.saturating_add(ms))
+    }
+
+    /// Returns this time moved by a duration, stopping at the ends of what can be written.
+    pub fn plus(self, by: std::time::Duration) -> Self {
+        self.plus_millis(i64::try_from(by.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// Returns the milliseconds from `earlier` to this time; negative if that lies ahead.
+    pub fn since(self, earlier: Stamp) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// Returns the day in UTC as `YYYY-MM-DD`, the name of a folder of events.
+    pub fn day(self) -> String {
+        self.date_time().format("%Y-%m-%d").to_string()
+    }
+
+    /// Returns the month in UTC as `YYYY-MM`, the name of an audit file.
+    pub fn month(self) -> String {
+        self.date_time().format("%Y-%m").to_string()
+    }
+
+    /// Returns the time in a form that is safe and sorts as a file name: `20261123T071305123Z`.
+    pub fn file_name(self) -> String {
+        self.date_time().format("%Y%m%dT%H%M%S%3fZ").to_string()
+    }
+
+    /// Returns chrono's view of the time, for calendars and zones.
+    pub fn date_time(self) -> DateTime<chrono::Utc> {
+        // Times outside of what a calendar can name never pass `is_plausible`; the epoch stands for them.
+        DateTime::UNIX_EPOCH.checked_add_signed(TimeDelta::milliseconds(self.0.clamp(-1 << 50, 1 << 50))).unwrap_or(DateTime::UNIX_EPOCH)
+    }
+}
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.date_time().to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+}
+
+impl Serialize for Stamp {
+    fn serialize<S: Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
+        output.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Stamp {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(input)?;
+        Stamp::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Where the program reads the time: a function, so that only `main` names the real clock.
+#[derive(Clone, Copy)]
+pub struct Clock(pub fn() -> Stamp);
+
+impl Clock {
+    /// Returns the time now.
+    pub fn now(self) -> Stamp {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+/// Returns a span of milliseconds as people say it, in its largest whole unit: `8 s`, `12 min`, `3 h`, `2 d`.
+pub fn span(ms: i64) -> String {
+    let s = ms.max(0) / 1000;
+    match s {
+        0..=119 => format!("{s} s"),
+        120..=7199 => format!("{} min", s / 60),
+        7200..=172_799 => format!("{} h", s / 3600),
+        _ => format!("{} d", s / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(s: &str) -> String {
+        Stamp::parse(s).unwrap().to_string()
+    }
+
+    #[test]
+    fn rfc3339_with_offset_without_and_with_many_digits() {
+        assert_eq!(text("2026-11-23T08:13:05.1239999999+01:00"), "2026-11-23T07:13:05.123Z");
+        assert_eq!(text("2026-11-23T07:13:05"), "2026-11-23T07:13:05.000Z");
+        assert_eq!(text("2026-11-23 07:13:05.5"), "2026-11-23T07:13:05.500Z");
+        assert_eq!(text("2026-11-23t07:13:05z"), "2026-11-23T07:13:05.000Z");
+        assert!(Stamp::parse("yesterday").is_err());
+        assert!(Stamp::parse("2026-13-01T00:00:00Z").is_err());
+    }
+
+    #[test]
+    fn a_leap_second_is_the_second_after() {
+        assert_eq!(text("2016-12-31T23:59:60.250Z"), "2017-01-01T00:00:00.250Z");
+    }
+
+    #[test]
+    fn unix_seconds_are_cut_by_their_decimal_digits() {
+        for (number, ms) in [
+            ("1700000000", 1_700_000_000_000),
+            ("1700000000.1239999", 1_700_000_000_123),
+            ("1700000000.999999999999", 1_700_000_000_999),
+            ("1.7e9", 1_700_000_000_000),
+            ("17000000001239e-4", 1_700_000_000_123),
+            ("0", 0),
+            ("-1.5", -1500),
+            ("1e-400", 0),
+        ] {
+            assert_eq!(Stamp::parse_unix(number).unwrap().millis(), ms, "{number}");
+        }
+        for bad in ["1e400", "1e99999999999", "x", "", "."] {
+            assert!(Stamp::parse_unix(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_2000_to_2200_is_plausible() {
+        for (t, ok) in [
+            ("1999-12-31T23:59:59.999Z", false),
+            ("2000-01-01T00:00:00Z", true),
+            ("2200-12-31T23:59:59.999Z", true),
+            ("2201-01-01T00:00:00Z", false),
+        ] {
+            assert_eq!(Stamp::parse(t).unwrap().is_plausible(), ok, "{t}");
+        }
+    }
+
+    #[test]
+    fn names_of_days_months_and_files() {
+        let t = Stamp::parse("2026-11-23T07:13:05.123Z").unwrap();
+        assert_eq!((t.day().as_str(), t.month().as_str(), t.file_name().as_str()), ("2026-11-23", "2026-11", "20261123T071305123Z"));
+    }
+}

@@ -1,0 +1,70 @@
+//! The record of each pass: its lock, when it last ended (the lock's mtime) and how (`state/PASS.json`).
+//! What a pass found lies elsewhere; a pass that changed nothing leaves nothing but the touch of its lock.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::atomic::WriteError;
+use super::lock::Lock;
+use super::root::Root;
+use crate::flow::time::Stamp;
+
+/// The passes whose age `status` shows, in the order of the loop.
+pub const SHOWN: [&str; 3] = ["observe", "reconcile", "execute"];
+
+/// How the last run of a pass ended: the content of `state/PASS.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassRecord {
+    /// The format, `hlctl.pass/v1`.
+    pub schema: String,
+    /// Whether all of it went well.
+    pub ok: bool,
+    /// What went wrong, in one line.
+    pub error: Option<String>,
+    /// What it counted; the same again when nothing changed.
+    pub counts: BTreeMap<String, u64>,
+}
+
+/// A running pass: holds its lock and records its end.
+#[derive(Debug)]
+pub struct Pass<'a> {
+    root: &'a Root,
+    name: &'static str,
+    lock: Lock,
+}
+
+impl<'a> Pass<'a> {
+    /// Starts a pass, unless another one of its kind is running.
+    pub fn start(root: &'a Root, name: &'static str) -> Result<Option<Pass<'a>>, WriteError> {
+        Ok(Lock::try_take(root, name)?.map(|lock| Pass { root, name, lock }))
+    }
+
+    /// Ends the pass: its record is written if it changed, its lock touched.
+    pub fn end(self, error: Option<String>, counts: BTreeMap<String, u64>) -> Result<(), WriteError> {
+        let record = PassRecord { schema: "hlctl.pass/v1".into(), ok: error.is_none(), error, counts };
+        let path = self.root.state(&format!("{}.json", self.name));
+        let mut bytes = serde_json::to_vec_pretty(&record).expect("a record of strings and numbers serializes");
+        bytes.push(b'\n');
+        self.root.write(&path, &bytes)?;
+        self.lock.touch().map_err(|e| WriteError::at(&path, "touch the lock of", e))
+    }
+}
+
+/// What is known of a pass's last run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastRun {
+    /// When it ended.
+    pub finished: Stamp,
+    /// How it ended.
+    pub record: PassRecord,
+}
+
+/// Returns the last run of a pass, or nothing where it never ended or its record cannot be read.
+pub fn last_run(root: &Root, name: &str) -> Option<LastRun> {
+    let record = std::fs::read(root.state(&format!("{name}.json"))).ok()?;
+    let record = serde_json::from_slice(&record).ok()?;
+    let modified = std::fs::metadata(root.state(&format!("{name}.lock"))).ok()?.modified().ok()?;
+    let since_epoch = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(LastRun { finished: Stamp::from_millis(i64::try_from(since_epoch.as_millis()).ok()?), record })
+}
