@@ -3,3 +3,12 @@
 
 pub mod time;
 pub mod name;
+pub mod fields;
+pub mod digest;
+pub mod yaml;
+pub mod config;
+pub mod hostfile;
+pub mod desired;
+pub mod action;
+pub mod lifecycle;
+pub mod plan;

@@ -1,0 +1,338 @@
+//! Actions: what they are called, what they may do, and the file that holds one. Unknown fields of a file are
+//! kept to the byte. The directory is the state: nothing here repeats it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::fields::Fields;
+use super::lifecycle::State;
+use super::name::{NodeName, ServiceName};
+use super::time::Stamp;
+
+/// The format of an action file.
+pub const ACTION_SCHEMA: &str = "hlctl.action/v1";
+
+/// What an action does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionType {
+    /// Brings a service to what the repository says.
+    Redeploy,
+    /// Restarts a service's containers.
+    ContainerRestart,
+    /// Frees disk space on a node.
+    DiskCleanup,
+}
+
+impl ActionType {
+    /// All types, as the command line names them.
+    pub const ALL: [ActionType; 3] = [Self::Redeploy, Self::ContainerRestart, Self::DiskCleanup];
+
+    /// Returns the name in files: `container_restart`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Redeploy => "redeploy",
+            Self::ContainerRestart => "container_restart",
+            Self::DiskCleanup => "disk_cleanup",
+        }
+    }
+
+    /// Returns the risk that the operator is shown.
+    pub fn risk(self) -> Risk {
+        match self {
+            Self::ContainerRestart => Risk::Low,
+            Self::Redeploy | Self::DiskCleanup => Risk::Guarded,
+        }
+    }
+}
+
+impl fmt::Display for ActionType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for ActionType {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.replace('-', "_");
+        let known = Self::ALL.into_iter().find(|t| t.as_str() == text);
+        known.ok_or_else(|| format!("{text:?} is not a type of action: redeploy, container_restart or disk_cleanup"))
+    }
+}
+
+/// How much an action can break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Risk {
+    /// Restarts what is already there.
+    Low,
+    /// Changes what runs or deletes something.
+    Guarded,
+}
+
+impl fmt::Display for Risk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Low => "low",
+            Self::Guarded => "guarded",
+        })
+    }
+}
+
+/// The name of an action, safe as a file name and as an argument.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct ActionId(String);
+
+impl ActionId {
+    /// Longest ID: `container-restart-`, two names of 64 and a hyphen, and some room for IDs made by hand.
+    pub const MAX: usize = 200;
+
+    /// Returns the ID that a drift of this service always gets.
+    pub fn of(kind: ActionType, node: &NodeName, service: Option<&ServiceName>) -> Self {
+        let kind = kind.as_str().replace('_', "-");
+        Self(match service {
+            Some(service) => format!("{kind}-{node}-{service}"),
+            None => format!("{kind}-{node}"),
+        })
+    }
+
+    /// Returns the ID as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ActionId {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let first = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+        let all = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+        if first && all && text.len() <= Self::MAX && !text.ends_with(".tmp") {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!("{text:?} is not an action ID: up to {} of a-z A-Z 0-9 . _ -", Self::MAX))
+        }
+    }
+}
+
+impl fmt::Display for ActionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// The way by which a transition was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// The command line.
+    Cli,
+    /// The web UI or API.
+    Web,
+    /// A Telegram button.
+    Telegram,
+    /// `policy.auto_approve`.
+    Policy,
+    /// The reconcile pass.
+    Reconcile,
+    /// The execute pass.
+    Execute,
+    /// Somebody moved the file.
+    Hand,
+}
+
+impl fmt::Display for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Cli => "cli",
+            Self::Web => "web",
+            Self::Telegram => "telegram",
+            Self::Policy => "policy",
+            Self::Reconcile => "reconcile",
+            Self::Execute => "execute",
+            Self::Hand => "hand",
+        })
+    }
+}
+
+/// One transition in the life of an action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryEntry {
+    /// When it happened.
+    pub at: Stamp,
+    /// The state that it led to.
+    pub to: State,
+    /// Who did it.
+    #[serde(default)]
+    pub by: String,
+    /// By which way.
+    pub via: Via,
+    /// What they said, or a reason.
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+/// The drift for which an action was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DriftNote {
+    /// Its kind: `missing_service`, `unhealthy_service`, `disk_pressure`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The reason that the agent gave.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// When reconcile first saw it.
+    pub detected_at: Stamp,
+}
+
+/// How an execution ended. Unknown fields are kept where the file is rewritten.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Exit code of the last step that ran; none where a signal ended it or none ran.
+    #[serde(default)]
+    pub exit_code: Option<i32>,
+    /// When the first step began.
+    #[serde(default)]
+    pub started_at: Option<Stamp>,
+    /// When the last step or the verification ended.
+    #[serde(default)]
+    pub finished_at: Option<Stamp>,
+    /// Number of the step that failed, from 1.
+    #[serde(default)]
+    pub failed_step: Option<usize>,
+    /// Why it failed, or how it was verified: a word of the contract such as `timeout`.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Path of the captured output below the root.
+    #[serde(default)]
+    pub log: Option<String>,
+    /// What a person should know beyond the reason: the last line of an error, what was restored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Hints for the operator, such as `may_still_run`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
+    /// What only the node knew: the compose command, the commit and images before.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub facts: std::collections::BTreeMap<String, String>,
+    /// Whether it ran without an approved plan (a file put into `approved/` without one).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unpinned: bool,
+}
+
+/// An action as its file describes it.
+#[derive(Debug, Clone)]
+pub struct Action {
+    /// Its name.
+    pub id: ActionId,
+    /// What it does.
+    pub kind: ActionType,
+    /// Where.
+    pub node: NodeName,
+    /// To which service; none for a disk clean-up.
+    pub service: Option<ServiceName>,
+    /// Counts executions that failed before, from 1.
+    pub attempt: u32,
+    /// Why it was made; none where a person asked for it.
+    pub drift: Option<DriftNote>,
+    /// What the operator should know before saying yes.
+    pub hints: Vec<String>,
+    /// The digest of the plan in the file, if it has one.
+    pub plan_digest: Option<String>,
+    /// Its life so far, as the file tells it: see [`super::lifecycle::standing`].
+    pub history: Vec<HistoryEntry>,
+    /// How it ended, or how its end was about to be recorded.
+    pub result: Option<Outcome>,
+    /// The file's fields, unknown ones included.
+    pub fields: Fields,
+}
+
+/// Why a file is no action.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ActionError(String);
+
+fn bad(message: impl Into<String>) -> ActionError {
+    ActionError(message.into())
+}
+
+impl Action {
+    /// Reads an action from the bytes of `ID.json`.
+    pub fn parse(id: &ActionId, bytes: &[u8]) -> Result<Action, ActionError> {
+        if bytes.is_empty() {
+            return Err(bad("the file is empty"));
+        }
+        let text = std::str::from_utf8(bytes).map_err(|e| bad(format!("not UTF-8 at byte {}", e.valid_up_to())))?;
+        let fields: Fields = serde_json::from_str(text).map_err(|e| bad(format!("not an action: {e}")))?;
+        if let Some(schema) = get::<String>(&fields, "schema")?.filter(|s| s != ACTION_SCHEMA) {
+            return Err(bad(format!("schema {schema:?} is not {ACTION_SCHEMA}: a newer hlctl may have written it")));
+        }
+        if let Some(own) = get::<String>(&fields, "id")?.filter(|own| own != id.as_str()) {
+            return Err(bad(format!("the id {own:?} is not the file's name")));
+        }
+        let kind: ActionType = get(&fields, "type")?.ok_or_else(|| bad("it has no `type`"))?;
+        let node: NodeName = get(&fields, "node")?.ok_or_else(|| bad("it has no `node`"))?;
+        let service: Option<ServiceName> = get(&fields, "service")?;
+        match kind {
+            ActionType::DiskCleanup if service.is_some() => return Err(bad("a disk_cleanup has no `service`")),
+            ActionType::Redeploy | ActionType::ContainerRestart if service.is_none() => {
+                return Err(bad(format!("a {kind} needs a `service`")));
+            }
+            _ => {}
+        }
+        let plan: Option<PlanPin> = get(&fields, "plan")?;
+        Ok(Action {
+            id: id.clone(),
+            kind,
+            node,
+            service,
+            attempt: get(&fields, "attempt")?.unwrap_or(1),
+            drift: get(&fields, "drift")?,
+            hints: get(&fields, "hints")?.unwrap_or_default(),
+            plan_digest: plan.and_then(|p| p.digest),
+            history: get(&fields, "history")?.unwrap_or_default(),
+            result: get(&fields, "result")?,
+            fields,
+        })
+    }
+
+    /// Returns whether both are about the same service, or both about the same node's disk.
+    pub fn is_about(&self, node: &NodeName, service: Option<&ServiceName>) -> bool {
+        self.node == *node && self.service.as_ref() == service
+    }
+}
+
+#[derive(Deserialize)]
+struct PlanPin {
+    #[serde(default)]
+    digest: Option<String>,
+}
+
+/// Returns a field; absent and `null` are none.
+fn get<T: serde::de::DeserializeOwned>(fields: &Fields, name: &str) -> Result<Option<T>, ActionError> {
+    match fields.get(name) {
+        None => Ok(None),
+        Some(raw) => serde_json::from_str(raw.get()).map_err(|e| bad(format!("field `{name}`: {e}"))),
+    }
+}
+
+/// Returns a value as raw JSON, to be put into a file's fields.
+pub fn raw<T: Serialize + ?Sized>(value: &T) -> Box<RawValue> {
+    serde_json::value::to_raw_value(value).expect("the program's own values have string keys")
+}
+
+/// Returns the file's fields after a transition: one history entry more, all else as it was.
+pub fn with_entry(action: &Action, keep: usize, entry: &HistoryEntry) -> Fields {
+    let mut fields = action.fields.clone();
+    let mut history: Vec<Box<RawValue>> =
+        fields.get("history").and_then(|h| serde_json::from_str(h.get()).ok()).unwrap_or_default();
+    history.truncate(keep);
+    history.push(raw(entry));
+    fields.set("history", raw(&history));
+    fields
+}
