@@ -44,7 +44,7 @@ macro_rules! advised {
         }
     )*};
 }
-advised!(crate::store::root::RootError, crate::store::atomic::WriteError);
+advised!(crate::store::root::RootError, crate::store::atomic::WriteError, crate::store::config::ConfigError);
 
 /// Turns a typed error of the store, which knows its advice, into a report.
 pub trait Advised<T> {

@@ -2,6 +2,9 @@
 //! [`atomic`], every pass holds a [`lock`].
 
 pub mod atomic;
+pub mod config;
+pub mod hosts;
 pub mod lock;
 pub mod pass;
+pub mod people;
 pub mod root;

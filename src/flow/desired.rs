@@ -116,7 +116,8 @@ pub enum Wanted<'a> {
 impl Desired {
     /// Holds the host files against each other: aliases, dependencies.
     pub fn assemble(files: HostFiles) -> Desired {
-        let mut desired = Desired { strays: files.strays, path: files.path, missing: files.missing, ..Desired::default() };
+        let mut desired =
+            Desired { strays: files.strays, path: files.path, missing: files.missing, ..Desired::default() };
         let names: BTreeSet<NodeName> = files.hosts.keys().cloned().collect();
         for (node, host) in files.hosts {
             match host {
@@ -204,7 +205,12 @@ impl Desired {
                 continue;
             };
             for node in hosts {
-                self.break_host(&node, "host.yaml", &problem, "give each alias to one host, and to none a host's own name");
+                self.break_host(
+                    &node,
+                    "host.yaml",
+                    &problem,
+                    "give each alias to one host, and to none a host's own name",
+                );
             }
         }
     }
@@ -289,7 +295,9 @@ pub fn add_alias_map(desired: &mut Desired, text: &str) -> Result<(), String> {
         }
         if desired.aliases.get(alias.as_str()).is_some_and(|other| other != canonical) {
             let other = &desired.aliases[alias.as_str()];
-            return Err(format!("the alias {alias} stands for {canonical} in NODE_ALIAS_MAP and for {other} in hosts/"));
+            return Err(format!(
+                "the alias {alias} stands for {canonical} in NODE_ALIAS_MAP and for {other} in hosts/"
+            ));
         }
         desired.aliases.insert(alias.as_str().to_owned(), canonical.clone());
     }
@@ -324,7 +332,14 @@ mod tests {
 
     #[test]
     fn an_alias_of_two_hosts_or_of_a_host_breaks_those_that_claim_it() {
-        assert_eq!(broken(&[("a", "services: []", "aliases: [x]"), ("b", "services: []", "aliases: [x]"), ("c", "services: []", "")]), ["a", "b"]);
+        assert_eq!(
+            broken(&[
+                ("a", "services: []", "aliases: [x]"),
+                ("b", "services: []", "aliases: [x]"),
+                ("c", "services: []", "")
+            ]),
+            ["a", "b"]
+        );
         assert_eq!(broken(&[("a", "services: []", "aliases: [b]"), ("b", "services: []", "")]), ["a"]);
         assert_eq!(broken(&[("a", "services: []", "aliases: [b]"), ("b", "services: []", "aliases: [a]")]), ["a", "b"]);
         assert!(broken(&[("a", "services: []", "aliases: [x, y]"), ("b", "services: []", "aliases: [z]")]).is_empty());
@@ -334,7 +349,10 @@ mod tests {
     fn a_circle_of_dependencies_breaks_its_hosts() {
         let a = "services: [{name: x, depends_on: [b/y]}]";
         let b = "services: [{name: y, depends_on: [a/x]}]";
-        assert_eq!(broken(&[("a", a, ""), ("b", b, ""), ("c", "services: [q, {name: r, depends_on: [q]}]", "")]), ["a", "b"]);
+        assert_eq!(
+            broken(&[("a", a, ""), ("b", b, ""), ("c", "services: [q, {name: r, depends_on: [q]}]", "")]),
+            ["a", "b"]
+        );
         assert_eq!(broken(&[("a", "services: [{name: x, depends_on: [x]}]", "")]), ["a"]);
     }
 
@@ -342,16 +360,31 @@ mod tests {
     fn pairs_that_share_an_id_are_named() {
         let desired = Desired::assemble(files(&[("a", "services: [b-c]", ""), ("a-b", "services: [c, d]", "")]));
         let shared = desired.shared_ids();
-        assert_eq!(shared.keys().map(ActionId::as_str).collect::<Vec<_>>(), ["container-restart-a-b-c", "redeploy-a-b-c"]);
+        assert_eq!(
+            shared.keys().map(ActionId::as_str).collect::<Vec<_>>(),
+            ["container-restart-a-b-c", "redeploy-a-b-c"]
+        );
     }
 
     #[test]
     fn the_environment_s_aliases_come_on_top_and_are_checked() {
-        let base = || Desired::assemble(files(&[("piha", "services: []", "aliases: [node-1]"), ("infra", "services: []", "")]));
+        let base = || {
+            Desired::assemble(files(&[("piha", "services: []", "aliases: [node-1]"), ("infra", "services: []", "")]))
+        };
         let mut desired = base();
         add_alias_map(&mut desired, r#"{"node-2":"infra","node-1":"piha"}"#).unwrap();
         assert_eq!(desired.canonical(&"node-2".parse().unwrap()).as_str(), "infra");
-        for bad in ["", "[]", r#"{"a":1}"#, r#"{"a b":"piha"}"#, r#"{"piha":"infra"}"#, r#"{"node-1":"infra"}"#, r#"{"x":"y","y":"x"}"#, r#"{"x":"a","x":"b"}"#, "{"] {
+        for bad in [
+            "",
+            "[]",
+            r#"{"a":1}"#,
+            r#"{"a b":"piha"}"#,
+            r#"{"piha":"infra"}"#,
+            r#"{"node-1":"infra"}"#,
+            r#"{"x":"y","y":"x"}"#,
+            r#"{"x":"a","x":"b"}"#,
+            "{",
+        ] {
             assert!(add_alias_map(&mut base(), bad).is_err(), "{bad}");
         }
     }

@@ -36,10 +36,8 @@ impl Fields {
 
     /// Returns the object as a file for people: one field a line, ending in a newline.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let lines: Vec<String> = self
-            .iter()
-            .map(|(name, value)| format!(" {}: {}", serde_json::Value::from(name), value.get()))
-            .collect();
+        let lines: Vec<String> =
+            self.iter().map(|(name, value)| format!(" {}: {}", serde_json::Value::from(name), value.get())).collect();
         format!("{{\n{}\n}}\n", lines.join(",\n")).into_bytes()
     }
 }

@@ -73,7 +73,11 @@ pub struct Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') { write!(f, "[{}]:{}", self.host, self.port) } else { write!(f, "{}:{}", self.host, self.port) }
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
     }
 }
 
@@ -459,7 +463,11 @@ pub struct Percent(pub u8);
 impl TryFrom<u64> for Percent {
     type Error = String;
     fn try_from(n: u64) -> Result<Self, String> {
-        if (1..=100).contains(&n) { Ok(Percent(n as u8)) } else { Err(format!("{n} is not a percentage from 1 to 100")) }
+        if (1..=100).contains(&n) {
+            Ok(Percent(n as u8))
+        } else {
+            Err(format!("{n} is not a percentage from 1 to 100"))
+        }
     }
 }
 
@@ -478,7 +486,9 @@ impl Destination {
 impl TryFrom<String> for Destination {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
-        let fine = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'@' | b':' | b'[' | b']' | b'/' | b'%');
+        let fine = |b: u8| {
+            b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'@' | b':' | b'[' | b']' | b'/' | b'%')
+        };
         if text.is_empty() || text.starts_with('-') || text.contains("@-") || !text.bytes().all(fine) {
             return Err(format!("{text:?} is not a destination of ssh such as oskar@100.95.58.48"));
         }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::action::{HistoryEntry, Via};
+use super::action::HistoryEntry;
 
 /// Where an action stands: the name of the directory that holds its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -86,7 +86,9 @@ impl FromStr for State {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let known = Self::ALL.into_iter().find(|s| s.as_str() == text);
-        known.ok_or_else(|| format!("{text:?} is not a state: pending, approved, running, completed, failed, rejected or cancelled"))
+        known.ok_or_else(|| {
+            format!("{text:?} is not a state: pending, approved, running, completed, failed, rejected or cancelled")
+        })
     }
 }
 

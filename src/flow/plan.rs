@@ -282,7 +282,11 @@ impl Maker<'_> {
 
     fn below_repo(&self, path: &str) -> (Option<String>, String) {
         let (home, repo) = self.repo();
-        if path.starts_with('/') { (home, path.to_owned()) } else { (home, format!("{}/{path}", repo.trim_end_matches('/'))) }
+        if path.starts_with('/') {
+            (home, path.to_owned())
+        } else {
+            (home, format!("{}/{path}", repo.trim_end_matches('/')))
+        }
     }
 
     fn step(&self, argv: Vec<String>, phase: Phase, cwd: Option<String>) -> Step {
@@ -332,7 +336,12 @@ mod tests {
     fn lines(host: &Host, kind: ActionType) -> Vec<String> {
         let service = (kind != ActionType::DiskCleanup).then(|| &host.services[0]);
         let plan = Plan::make(host, service, kind).unwrap();
-        plan.steps.iter().map(|s| format!("{}{}: {}", s.on, s.cwd.as_deref().map_or(String::new(), |c| format!(" {c}")), s.argv.join(" "))).collect()
+        plan.steps
+            .iter()
+            .map(|s| {
+                format!("{}{}: {}", s.on, s.cwd.as_deref().map_or(String::new(), |c| format!(" {c}")), s.argv.join(" "))
+            })
+            .collect()
     }
 
     #[test]
@@ -371,7 +380,10 @@ mod tests {
     #[test]
     fn recipes_of_the_service_win_over_those_of_the_host() {
         let recipes = "recipes: {redeploy: [[make, up]]}";
-        let own = host(&format!("services: [{{name: w, runtime: command, {recipes}}}]"), "connection: local\nrecipes: {redeploy: [[x]], container_restart: [[y]]}");
+        let own = host(
+            &format!("services: [{{name: w, runtime: command, {recipes}}}]"),
+            "connection: local\nrecipes: {redeploy: [[x]], container_restart: [[y]]}",
+        );
         assert_eq!(lines(&own, ActionType::Redeploy), ["local: make up"]);
         assert_eq!(lines(&own, ActionType::ContainerRestart), ["local: y"]);
         let bare = host("services: [{name: w, runtime: command}]", "");
@@ -381,8 +393,11 @@ mod tests {
 
     #[test]
     fn a_disk_clean_up_follows_what_the_node_runs() {
-        let first = |services: &str| lines(&host(services, "connection: local"), ActionType::DiskCleanup).swap_remove(0);
-        assert!(first("services: [a, {name: b, runtime: nomad}]").contains("docker image prune --force --filter until=24h"));
+        let first =
+            |services: &str| lines(&host(services, "connection: local"), ActionType::DiskCleanup).swap_remove(0);
+        assert!(
+            first("services: [a, {name: b, runtime: nomad}]").contains("docker image prune --force --filter until=24h")
+        );
         assert!(first("services: [{name: b, runtime: nomad}]").contains("nomad system gc"));
         assert!(first("services: [{name: b, runtime: systemd}]").contains("journalctl"));
         assert!(first("services: []").contains("journalctl"));

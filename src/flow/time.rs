@@ -58,13 +58,15 @@ impl Stamp {
             None => (number, 0),
         };
         let negative = mantissa.starts_with('-');
-        let (whole, fraction) = mantissa.trim_start_matches('-').split_once('.').unwrap_or((mantissa.trim_start_matches('-'), ""));
+        let (whole, fraction) =
+            mantissa.trim_start_matches('-').split_once('.').unwrap_or((mantissa.trim_start_matches('-'), ""));
         let digits: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
         if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
             return Err(bad());
         }
         // The decimal point stands behind this many digits once seconds became milliseconds.
-        let point = (whole.len() as i64).checked_add(i64::from(exponent)).and_then(|p| p.checked_add(3)).ok_or_else(bad)?;
+        let point =
+            (whole.len() as i64).checked_add(i64::from(exponent)).and_then(|p| p.checked_add(3)).ok_or_else(bad)?;
         let leading = digits.iter().take_while(|d| **d == b'0').count() as i64;
         if point - leading > 18 {
             return Err(bad());
@@ -114,7 +116,9 @@ impl Stamp {
     /// Returns chrono's view of the time, for calendars and zones.
     pub fn date_time(self) -> DateTime<chrono::Utc> {
         // Times outside of what a calendar can name never pass `is_plausible`; the epoch stands for them.
-        DateTime::UNIX_EPOCH.checked_add_signed(TimeDelta::milliseconds(self.0.clamp(-1 << 50, 1 << 50))).unwrap_or(DateTime::UNIX_EPOCH)
+        DateTime::UNIX_EPOCH
+            .checked_add_signed(TimeDelta::milliseconds(self.0.clamp(-1 << 50, 1 << 50)))
+            .unwrap_or(DateTime::UNIX_EPOCH)
     }
 }
 
@@ -222,6 +226,9 @@ mod tests {
     #[test]
     fn names_of_days_months_and_files() {
         let t = Stamp::parse("2026-11-23T07:13:05.123Z").unwrap();
-        assert_eq!((t.day().as_str(), t.month().as_str(), t.file_name().as_str()), ("2026-11-23", "2026-11", "20261123T071305123Z"));
+        assert_eq!(
+            (t.day().as_str(), t.month().as_str(), t.file_name().as_str()),
+            ("2026-11-23", "2026-11", "20261123T071305123Z")
+        );
     }
 }

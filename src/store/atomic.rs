@@ -30,9 +30,13 @@ impl WriteError {
     pub fn advice(&self) -> String {
         use io::ErrorKind as K;
         match self.source.kind() {
-            K::StorageFull | K::QuotaExceeded => "free some space (`df -h` on that path), then run it again: nothing was lost".into(),
+            K::StorageFull | K::QuotaExceeded => {
+                "free some space (`df -h` on that path), then run it again: nothing was lost".into()
+            }
             K::PermissionDenied | K::ReadOnlyFilesystem => "run hlctl as the owner of the root, or with sudo".into(),
-            K::IsADirectory | K::NotADirectory => "move what stands in the way aside: a file and a folder were taken for each other".into(),
+            K::IsADirectory | K::NotADirectory => {
+                "move what stands in the way aside: a file and a folder were taken for each other".into()
+            }
             _ => "mend the cause and run it again: nothing was lost".into(),
         }
     }

@@ -31,7 +31,9 @@ impl RootError {
     /// Returns what the operator should do about it.
     pub fn advice(&self) -> String {
         match self {
-            Self::Missing(path) => format!("run `hlctl --root {} init`, or name another root with --root or HLCTL_ROOT", path.display()),
+            Self::Missing(path) => {
+                format!("run `hlctl --root {} init`, or name another root with --root or HLCTL_ROOT", path.display())
+            }
             Self::NotAFolder(_) => "name a folder with --root or HLCTL_ROOT".into(),
             Self::Unreadable(..) => "run hlctl as the owner of the root, or with sudo".into(),
         }

@@ -1,0 +1,369 @@
+//! The command line's types, and nothing else: what they mean is said once, in `run`.
+#![expect(missing_docs, reason = "a doc comment on a flattened field would change the help text")]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::flow::action::{ActionId, ActionType, Risk};
+use crate::flow::lifecycle::State;
+use crate::flow::name::{NodeName, ServiceName};
+use crate::flow::yaml::duration;
+
+/// The control plane of a homelab: files, stateless passes, and actions that a person approves
+#[derive(Debug, Parser)]
+#[command(name = "hlctl", version, max_term_width = 100, arg_required_else_help = true, after_help = AFTER_HELP)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    /// This machine's name among the nodes [default: HLCTL_NODE, else the host name]
+    #[arg(long, value_name = "NAME")]
+    pub node: Option<NodeName>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "The loop: observe, reconcile, approve, execute. Try it without anything: hlctl demo";
+
+/// What every command takes
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Data directory [default: HLCTL_ROOT, else /opt/homelab]
+    #[arg(long, global = true, help_heading = "Global options", value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Desired state [default: HLCTL_HOSTS, else <root>/hosts]
+    #[arg(long, global = true, help_heading = "Global options", value_name = "DIR")]
+    pub hosts: Option<PathBuf>,
+    /// Print JSON instead of tables
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub json: bool,
+    /// Say more on stderr
+    #[arg(short, long, global = true, help_heading = "Global options", action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// When to use colours
+    #[arg(long, global = true, help_heading = "Global options", value_name = "WHEN", default_value = "auto")]
+    pub color: ColorWhen,
+}
+
+/// When to use colours
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The verbs
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make the data directory
+    Init(Init),
+    /// Fold the events into the world (a pass)
+    Observe(Observe),
+    /// Compare the desired state with the world and queue what it takes (a pass)
+    Reconcile(Reconcile),
+    /// Run what was approved (a pass)
+    Execute(Execute),
+    /// Approve pending actions
+    Approve(Approve),
+    /// Reject pending actions
+    Reject(Reject),
+    /// List the queue
+    Actions(Actions),
+    /// Show one action with its plan and history
+    Show(Show),
+    /// Print the output of an action's executions
+    Logs(Logs),
+    /// Queue an action that you want
+    Request(Request),
+    /// Print what would run
+    Plan(PlanArgs),
+    /// Show nodes, services, drift, queue and passes
+    Status(StatusArgs),
+    /// Hold new actions and notifications for a while
+    Silence(Silence),
+    /// Show the audit log, or verify it
+    Audit(Audit),
+    /// Lint config.yaml and the host files
+    Check,
+    /// Print the world as Markdown
+    Digest(DigestArgs),
+    /// Play a homelab of three nodes in a temporary root
+    Demo(Demo),
+    /// Print a shell's completions
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page of hlctl, or of one command
+    Man {
+        /// The command
+        command: Option<String>,
+        /// Write all pages into this directory instead
+        #[arg(long, value_name = "DIR", conflicts_with = "command")]
+        dir: Option<PathBuf>,
+    },
+    /// Wait for a byte on stdin, then become the command
+    #[command(hide = true)]
+    StepGate {
+        /// The command
+        #[arg(last = true, required = true)]
+        argv: Vec<std::ffi::OsString>,
+    },
+    /// Be one small service of the demo
+    #[command(hide = true)]
+    DemoService {
+        /// The verb and its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+/// Makes a pass repeat
+#[derive(Debug, Args)]
+pub struct Every {
+    /// Repeat the pass, with this pause between (10s, 1m)
+    #[arg(long, value_name = "PAUSE", value_parser = duration::parse)]
+    pub every: Option<Duration>,
+}
+
+/// Make the data directory
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Whom it belongs to, as UID or UID:GID
+    #[arg(long, value_name = "UID[:GID]", value_parser = owner)]
+    pub owner: Option<(u32, u32)>,
+    /// Say what would be made
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+fn owner(text: &str) -> Result<(u32, u32), String> {
+    let number = |t: &str| t.parse().map_err(|_| format!("{t:?} is not a numeric ID (see `id -u`)"));
+    let (uid, gid) = text.split_once(':').unwrap_or((text, text));
+    Ok((number(uid)?, number(gid)?))
+}
+
+/// Fold the events into the world
+#[derive(Debug, Args)]
+pub struct Observe {
+    /// Read every event again, whatever the checkpoint says
+    #[arg(long)]
+    pub full: bool,
+    /// Say what would change, write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub every: Every,
+}
+
+/// Compare the desired state with the world
+#[derive(Debug, Args)]
+pub struct Reconcile {
+    /// Say what would be queued and cancelled, write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub every: Every,
+    #[command(flatten)]
+    pub this: ThisNode,
+}
+
+/// Run what was approved
+#[derive(Debug, Args)]
+pub struct Execute {
+    /// Nodes side by side
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub jobs: u16,
+    /// Say what would run, run nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub every: Every,
+    #[command(flatten)]
+    pub this: ThisNode,
+}
+
+/// This machine's name
+#[derive(Debug, Args)]
+pub struct ThisNode {
+    /// This machine's name among the nodes
+    #[arg(long = "node", value_name = "NAME", id = "this_node")]
+    pub node: Option<NodeName>,
+}
+
+/// Which pending actions
+#[derive(Debug, Args)]
+pub struct Select {
+    /// The actions' IDs; without any, on a terminal, you are asked one by one
+    pub ids: Vec<ActionId>,
+    /// All pending actions
+    #[arg(long, conflicts_with = "ids")]
+    pub all: bool,
+    /// Those of this risk
+    #[arg(long, value_parser = risk, conflicts_with = "ids")]
+    pub risk: Option<Risk>,
+    /// Those of this node
+    #[arg(long, value_name = "NODE", conflicts_with = "ids", id = "select_node")]
+    pub node: Option<NodeName>,
+}
+
+fn risk(text: &str) -> Result<Risk, String> {
+    match text {
+        "low" => Ok(Risk::Low),
+        "guarded" => Ok(Risk::Guarded),
+        _ => Err(format!("{text:?} is not a risk: low or guarded")),
+    }
+}
+
+/// Approve pending actions
+#[derive(Debug, Args)]
+pub struct Approve {
+    #[command(flatten)]
+    pub select: Select,
+    /// Approve only if the plan still has this digest
+    #[arg(long, value_name = "sha256:…", requires = "ids")]
+    pub digest: Option<String>,
+    /// A note for the history
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+    /// Say what would be approved
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Reject pending actions
+#[derive(Debug, Args)]
+pub struct Reject {
+    #[command(flatten)]
+    pub select: Select,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Say what would be rejected
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// List the queue
+#[derive(Debug, Args)]
+pub struct Actions {
+    /// Only this state (repeatable)
+    #[arg(long, value_name = "STATE")]
+    pub state: Vec<State>,
+}
+
+/// Show one action
+#[derive(Debug, Args)]
+pub struct Show {
+    /// Its ID
+    pub id: ActionId,
+}
+
+/// Print the output of an action's executions
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// Its ID
+    pub id: ActionId,
+    /// Go on while it runs
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Print the bytes as they are, control characters included
+    #[arg(long)]
+    pub raw: bool,
+}
+
+/// Queue an action that you want
+#[derive(Debug, Args)]
+pub struct Request {
+    /// redeploy, container_restart or disk_cleanup
+    #[arg(value_name = "TYPE")]
+    pub kind: ActionType,
+    /// The node
+    pub node: NodeName,
+    /// The service; none for disk_cleanup
+    pub service: Option<ServiceName>,
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+    /// Say what would be queued
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Print what would run
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// One action; without, all pending and approved ones
+    pub id: Option<ActionId>,
+    /// Those of this node
+    #[arg(long, value_name = "NODE", conflicts_with = "id", id = "select_node")]
+    pub node: Option<NodeName>,
+}
+
+/// Show nodes, services, drift, queue and passes
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Exit with 3 when something needs a person
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// Hold new actions and notifications for a while
+#[derive(Debug, Args)]
+pub struct Silence {
+    /// NODE or NODE/SERVICE; without, the silences are listed
+    pub target: Option<String>,
+    /// For how long (2h)
+    #[arg(long = "for", value_name = "TIME", value_parser = duration::parse, requires = "target")]
+    pub duration: Option<Duration>,
+    /// Why
+    #[arg(long, value_name = "TEXT", requires = "target")]
+    pub why: Option<String>,
+    /// End it now
+    #[arg(long, requires = "target", conflicts_with_all = ["duration", "why"])]
+    pub end: bool,
+    /// Say what would be held
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Show the audit log, or verify it
+#[derive(Debug, Args)]
+pub struct Audit {
+    #[command(subcommand)]
+    pub verb: Option<AuditVerb>,
+    /// Only the last lines
+    #[arg(long, value_name = "N")]
+    pub last: Option<usize>,
+}
+
+/// What to do with the audit log
+#[derive(Debug, Subcommand)]
+pub enum AuditVerb {
+    /// Find any line changed, removed, reordered or cut off the end
+    Verify,
+}
+
+/// Print the world as Markdown
+#[derive(Debug, Args)]
+pub struct DigestArgs {
+    /// Most bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 32 * 1024)]
+    pub max: usize,
+}
+
+/// Play a homelab of three nodes in a temporary root
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Go through it without asking
+    #[arg(long)]
+    pub script: bool,
+    /// Keep the root, to look at the files
+    #[arg(long)]
+    pub keep: bool,
+}

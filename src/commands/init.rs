@@ -1,0 +1,82 @@
+//! `hlctl init`: makes the tree of the root. Running it again changes nothing.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::cli;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::fail::{Advised, Result, fail};
+use crate::flow::lifecycle::State;
+use crate::store::root::Root;
+use crate::view::{Report, Style};
+
+/// What was made.
+#[derive(Debug, Serialize)]
+pub struct InitReport {
+    root: PathBuf,
+    made: Vec<PathBuf>,
+    dry_run: bool,
+}
+
+/// Makes the root and the folders in it.
+pub fn run(cx: &Context, args: &cli::Init) -> Result<InitReport> {
+    let path = &cx.root;
+    let wanted: Vec<PathBuf> = ["events", "world", "actions", "audit", "state", "hosts"]
+        .into_iter()
+        .map(PathBuf::from)
+        .chain(State::ALL.into_iter().map(|s| PathBuf::from("actions").join(s.as_str())))
+        .chain(["actions/history", "actions/logs"].map(PathBuf::from))
+        .filter(|dir| !(dir.as_os_str() == "hosts" && cx.hosts.is_some()))
+        .collect();
+    let missing: Vec<PathBuf> = wanted.iter().filter(|dir| !path.join(dir).is_dir()).cloned().collect();
+    if !args.dry_run {
+        make_root(cx, args.owner)?;
+        let root = Root::open(path).advised()?;
+        for dir in &wanted {
+            root.make_dir(&path.join(dir)).advised()?;
+        }
+        if args.owner.is_some() {
+            for dir in &wanted {
+                root.give(&path.join(dir)).advised()?;
+            }
+        }
+    }
+    Ok(InitReport { root: path.clone(), made: missing, dry_run: args.dry_run })
+}
+
+fn make_root(cx: &Context, owner: Option<(u32, u32)>) -> Result<()> {
+    let path = &cx.root;
+    fs_err::create_dir_all(path).map_err(|e| {
+        fail(format!("cannot make the root: {e}"), "run it with sudo, or name another root with --root")
+    })?;
+    if let Some((uid, gid)) = owner {
+        std::os::unix::fs::chown(path, Some(uid), Some(gid)).map_err(|e| {
+            fail(
+                format!("cannot give {} to {uid}:{gid}: {e}", path.display()),
+                "only root can give files away: use sudo",
+            )
+        })?;
+    }
+    Ok(())
+}
+
+impl Report for InitReport {
+    fn text(&self, _: Style) -> String {
+        let root = self.root.display();
+        if self.made.is_empty() {
+            return format!("{root}: everything is there\n");
+        }
+        let verb = if self.dry_run { "would make" } else { "made" };
+        let list: Vec<String> = self.made.iter().map(|m| format!("  {}\n", m.display())).collect();
+        format!(
+            "{root}: {verb}\n{}next: put a services.yaml into {root}/hosts/<node>/ and run `hlctl check`\n",
+            list.concat()
+        )
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::Done
+    }
+}

@@ -1,0 +1,89 @@
+//! What a verb needs to know about the world outside the root: paths, people, the clock. `main` reads all of it
+//! once; nobody else asks the environment.
+
+use std::path::{Path, PathBuf};
+
+use crate::fail::{Advised, Result, fail};
+use crate::flow::desired::{self, Desired};
+use crate::flow::name::NodeName;
+use crate::flow::time::{Clock, Stamp};
+use crate::store::hosts;
+use crate::store::root::Root;
+
+/// Where the data directory is when nobody says otherwise.
+pub const DEFAULT_ROOT: &str = "/opt/homelab";
+
+/// The program's surroundings.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The data directory's path.
+    pub root: PathBuf,
+    /// The desired state's path, where it was named; else `<root>/hosts`.
+    pub hosts: Option<PathBuf>,
+    /// This machine's name among the nodes.
+    pub this_node: Option<NodeName>,
+    /// `NODE_ALIAS_MAP` as it was given.
+    pub alias_map: Option<String>,
+    /// Who is asking.
+    pub operator: String,
+    /// From which address, where they came over ssh.
+    pub peer: Option<String>,
+    /// Values that must never be shown.
+    pub secrets: Vec<String>,
+    /// The home of the user who runs this.
+    pub home: Option<PathBuf>,
+    /// This program's own file.
+    pub exe: PathBuf,
+    /// The clock.
+    pub clock: Clock,
+    /// How results are printed.
+    pub output: Output,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    /// As JSON.
+    pub json: bool,
+    /// How much is said on stderr.
+    pub verbose: u8,
+    /// With colours.
+    pub color: bool,
+    /// Whether stdout is a terminal.
+    pub terminal: bool,
+    /// Whether a person can be asked: stdin and stderr are terminals.
+    pub interactive: bool,
+}
+
+impl Context {
+    /// Returns the time now.
+    pub fn now(&self) -> Stamp {
+        self.clock.now()
+    }
+
+    /// Opens the data directory.
+    pub fn root(&self) -> Result<Root> {
+        Root::open(&self.root).advised()
+    }
+
+    /// Returns where the desired state is.
+    pub fn hosts_path(&self) -> PathBuf {
+        self.hosts.clone().unwrap_or_else(|| self.root.join("hosts"))
+    }
+
+    /// Reads the desired state, aliases of the environment included; a wrong alias map is an error before
+    /// anything is written.
+    pub fn desired(&self) -> Result<Desired> {
+        let mut desired = Desired::assemble(hosts::read(&self.hosts_path(), self.this_node.as_ref()));
+        if let Some(map) = &self.alias_map {
+            desired::add_alias_map(&mut desired, map)
+                .map_err(|e| fail(e, "set it to an object such as {\"node-2\":\"piha\"}, or unset it"))?;
+        }
+        Ok(desired)
+    }
+
+    /// Returns a path as it is shown: below the root without the root.
+    pub fn short<'a>(&self, path: &'a Path) -> &'a Path {
+        path.strip_prefix(&self.root).unwrap_or(path)
+    }
+}

@@ -1,0 +1,89 @@
+//! Reads the environment and the clock, parses, runs, exits.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use hlctl::cli::{Cli, ColorWhen};
+use hlctl::context::{Context, DEFAULT_ROOT, Output};
+use hlctl::flow::time::{Clock, Stamp};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let context = context(&cli);
+    match hlctl::run::run(cli.command, &context) {
+        Ok(exit) => exit.into(),
+        Err(report) => hlctl::run::complain(&report, &context, wants_backtrace()).into(),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "main is where the clock and the environment are read")]
+mod surroundings {
+    use super::*;
+
+    pub fn now() -> Stamp {
+        Stamp::from_millis(chrono::Utc::now().timestamp_millis())
+    }
+
+    pub fn wants_backtrace() -> bool {
+        var("RUST_BACKTRACE").is_some_and(|v| v != "0")
+    }
+
+    pub fn var(name: &str) -> Option<String> {
+        std::env::var(name).ok().filter(|v| !v.is_empty())
+    }
+
+    pub fn path(name: &str) -> Option<PathBuf> {
+        std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from)
+    }
+
+    /// Returns the values of variables named like a secret, those of at least six characters.
+    pub fn secrets() -> Vec<String> {
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, value)| hlctl::flow::mask::is_secret(name, value))
+            .map(|(_, value)| value)
+            .collect()
+    }
+}
+
+use surroundings::{now, path, secrets, var, wants_backtrace};
+
+fn context(cli: &Cli) -> Context {
+    let global = &cli.global;
+    let terminal = std::io::stdout().is_terminal();
+    let root = global.root.clone().or_else(|| path("HLCTL_ROOT"));
+    let this_node = cli.node.clone().or_else(|| var("HLCTL_NODE").and_then(|n| n.parse().ok()));
+    let host_name = || rustix::system::uname().nodename().to_string_lossy().parse().ok();
+    Context {
+        root: root.unwrap_or_else(|| DEFAULT_ROOT.into()),
+        hosts: global.hosts.clone().or_else(|| path("HLCTL_HOSTS")),
+        this_node: this_node.or_else(host_name),
+        alias_map: var("NODE_ALIAS_MAP"),
+        operator: operator(),
+        peer: var("SSH_CONNECTION").and_then(|c| c.split_whitespace().next().map(str::to_owned)),
+        secrets: secrets(),
+        home: path("HOME"),
+        exe: std::env::current_exe().unwrap_or_else(|_| "hlctl".into()),
+        clock: Clock(now),
+        output: Output {
+            json: global.json,
+            verbose: global.verbose,
+            color: match global.color {
+                ColorWhen::Always => true,
+                ColorWhen::Never => false,
+                ColorWhen::Auto => terminal && var("NO_COLOR").is_none(),
+            },
+            terminal,
+            interactive: std::io::stdin().is_terminal() && std::io::stderr().is_terminal(),
+        },
+    }
+}
+
+/// Returns who is asking: behind sudo, the person who called it.
+fn operator() -> String {
+    let uid = rustix::process::getuid();
+    let behind_sudo = if uid.is_root() { var("SUDO_USER") } else { None };
+    behind_sudo.unwrap_or_else(|| hlctl::store::people::user_name(uid.as_raw()))
+}

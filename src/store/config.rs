@@ -1,0 +1,32 @@
+//! Reads `config.yaml`. Never writes it: it is the operator's.
+
+use std::path::PathBuf;
+
+use crate::flow::config::{self, Config};
+use crate::flow::yaml::YamlError;
+
+use super::root::Root;
+
+/// A `config.yaml` that cannot be believed.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {error}", path.display())]
+pub struct ConfigError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub error: YamlError,
+}
+
+impl ConfigError {
+    /// Returns what the operator should do about it.
+    pub fn advice(&self) -> String {
+        self.error.advice.clone().unwrap_or_else(|| "mend it, then run `hlctl check`".into())
+    }
+}
+
+/// Reads the settings; without a file, the defaults.
+pub fn read(root: &Root) -> Result<Config, ConfigError> {
+    let path = root.config();
+    let read = super::hosts::text(&path).and_then(|text| text.map_or(Ok(Config::default()), |t| config::parse(&t)));
+    read.map_err(|error| ConfigError { path, error })
+}

@@ -1,0 +1,146 @@
+//! Reads `hosts/`: one folder a node. A file that cannot be believed breaks its own host and no other. Never
+//! writes there.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::flow::desired::{self, Connection, Host, HostError, HostFiles};
+use crate::flow::hostfile;
+use crate::flow::name::NodeName;
+use crate::flow::yaml::{MAX_YAML, YamlError};
+
+/// Reads all host files below `path`.
+pub fn read(path: &Path, this_node: Option<&NodeName>) -> HostFiles {
+    let mut files = HostFiles { path: path.to_owned(), ..HostFiles::default() };
+    // Commands run with absolute paths: a relative one would mean something else to another pass.
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let list = match std::fs::read_dir(path) {
+        Ok(list) => list,
+        Err(e) => {
+            files.missing = true;
+            files.strays.push(problem(path, format!("cannot list the hosts: {e}"), MISSING));
+            return files;
+        }
+    };
+    for entry in list {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(e) => {
+                files.missing = true;
+                files.strays.push(problem(path, format!("cannot list the hosts: {e}"), MISSING));
+                continue;
+            }
+        };
+        let folder = entry.path();
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with('.') || !folder.is_dir() {
+            continue;
+        }
+        match name.parse::<NodeName>() {
+            Ok(node) => {
+                let host = read_host(&folder, &real, &node, this_node);
+                files.hosts.insert(node, host);
+            }
+            Err(e) => files.strays.push(problem(&folder, e.to_string(), "name the folder as the node is called")),
+        }
+    }
+    files
+}
+
+const MISSING: &str = "name the desired state with --hosts or HLCTL_HOSTS, or link it to <root>/hosts";
+
+fn problem(path: &Path, message: String, advice: &str) -> HostError {
+    HostError { path: path.to_owned(), line: 0, column: 0, message, advice: Some(advice.to_owned()) }
+}
+
+fn read_host(
+    folder: &Path,
+    real_hosts: &Path,
+    node: &NodeName,
+    this_node: Option<&NodeName>,
+) -> Result<Host, Vec<HostError>> {
+    let services = folder.join("services.yaml");
+    let host = folder.join("host.yaml");
+    let mut errors = Vec::new();
+    let mut take = |path: &Path, error: Option<YamlError>| {
+        errors.extend(error.map(|e| HostError {
+            path: path.to_owned(),
+            line: e.line,
+            column: e.column,
+            message: e.message,
+            advice: e.advice,
+        }));
+    };
+    let list = match text(&services) {
+        Ok(Some(text)) => hostfile::parse_services(&text),
+        Ok(None) => Err(whole(
+            "there is no services.yaml",
+            "write one; `services: []` says that nothing should run, removing the folder that the host is gone",
+        )),
+        Err(e) => Err(e),
+    };
+    let file = match text(&host) {
+        Ok(Some(text)) => hostfile::parse_host(&text),
+        Ok(None) => Ok(hostfile::HostFile::default()),
+        Err(e) => Err(e),
+    };
+    match (list, file) {
+        (Ok(services), Ok(file)) => {
+            let connection = desired::connection(node, &file, this_node);
+            let mut overrides = BTreeMap::new();
+            for service in &services {
+                let below = format!("{node}/runtime/{}/docker-compose.override.yml", service.name);
+                if real_hosts.join(&below).is_file() {
+                    overrides.insert(service.name.clone(), override_path(real_hosts, &below, &connection));
+                }
+            }
+            Ok(Host { node: node.clone(), connection, file, services, overrides })
+        }
+        (list, file) => {
+            take(&services, list.err());
+            take(&host, file.err());
+            Err(errors)
+        }
+    }
+}
+
+/// Returns the override's path as its node sees it: there, the hosts lie in its checkout of the repository.
+fn override_path(real_hosts: &Path, below: &str, connection: &Connection) -> String {
+    match connection {
+        Connection::Local => real_hosts.join(below).to_string_lossy().into_owned(),
+        Connection::Ssh(_) => {
+            let folder = real_hosts.file_name().map_or("hosts".into(), |n| n.to_string_lossy().into_owned());
+            PathBuf::from(folder).join(below).to_string_lossy().into_owned()
+        }
+    }
+}
+
+fn whole(message: &str, advice: &str) -> YamlError {
+    YamlError { line: 0, column: 0, message: message.into(), advice: Some(advice.into()) }
+}
+
+/// Returns a file's text, or nothing where there is no file.
+pub(super) fn text(path: &Path) -> Result<Option<String>, YamlError> {
+    let meta = match std::fs::metadata(path) {
+        Ok(meta) => meta,
+        // A dangling link is a file somebody meant to be there.
+        Err(e) if e.kind() == io::ErrorKind::NotFound && path.symlink_metadata().is_err() => return Ok(None),
+        Err(e) => return Err(whole(&format!("cannot be read: {e}"), "mend or remove it")),
+    };
+    if !meta.is_file() {
+        return Err(whole("is not a regular file", "move what stands there aside"));
+    }
+    if meta.len() > MAX_YAML as u64 {
+        return Err(whole("the file is larger than 1 MiB", "a host file lists services; keep data elsewhere"));
+    }
+    let bytes = std::fs::read(path)
+        .map_err(|e| whole(&format!("cannot be read: {e}"), "run hlctl as a user who may read it"))?;
+    String::from_utf8(bytes).map(Some).map_err(|e| {
+        let before = &e.as_bytes()[..e.utf8_error().valid_up_to()];
+        let line = before.iter().filter(|b| **b == b'\n').count() + 1;
+        let column = before.iter().rev().take_while(|b| **b != b'\n').count() + 1;
+        YamlError { line, column, ..whole("not UTF-8", "save the file as UTF-8") }
+    })
+}
