@@ -3,8 +3,10 @@
 
 pub mod atomic;
 pub mod config;
+pub mod events;
 pub mod hosts;
 pub mod lock;
 pub mod pass;
 pub mod people;
 pub mod root;
+pub mod world;
