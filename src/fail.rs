@@ -48,7 +48,9 @@ advised!(
     crate::store::root::RootError,
     crate::store::atomic::WriteError,
     crate::store::config::ConfigError,
-    crate::store::transition::NotDone
+    crate::store::transition::NotDone,
+    crate::store::events::ReadError,
+    crate::store::world::WorldError
 );
 
 /// Turns a typed error of the store, which knows its advice, into a report.

@@ -4,11 +4,11 @@
 //! those take [`flow`], the pure heart, [`store`], the only code that touches the root, and are shown by [`view`].
 
 pub mod cli;
-pub mod commands;
+pub mod run;
 pub mod context;
 pub mod exit;
 pub mod fail;
+pub mod commands;
 pub mod flow;
-pub mod run;
 pub mod store;
 pub mod view;

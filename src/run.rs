@@ -13,6 +13,7 @@ use crate::view::{self, Report, Style};
 pub fn run(command: Command, cx: &Context) -> Result<Exit> {
     match command {
         Command::Init(args) => emit(cx, &commands::init::run(cx, &args)?),
+        Command::Observe(args) => emit(cx, &commands::observe::run(cx, &args)?),
         _ => todo!(),
     }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::context::Output;
 use crate::exit::Exit;
 
+pub mod observe;
 pub mod table;
 
 /// What a verb has to say, once, whatever the form.
