@@ -18,3 +18,6 @@ pub mod desired;
 pub mod action;
 pub mod lifecycle;
 pub mod plan;
+pub mod drift;
+pub mod silence;
+pub mod reconcile;
