@@ -49,6 +49,8 @@ advised!(
     crate::store::atomic::WriteError,
     crate::store::config::ConfigError,
     crate::store::transition::NotDone,
+    crate::store::silences::SilencesError,
+    crate::store::silences::ChangeError,
     crate::store::events::ReadError,
     crate::store::world::WorldError
 );

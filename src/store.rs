@@ -10,6 +10,8 @@ pub mod config;
 pub mod hosts;
 pub mod events;
 pub mod world;
+pub mod drift;
+pub mod silences;
 pub mod actions;
 pub mod transition;
 pub mod audit;

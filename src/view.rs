@@ -11,6 +11,7 @@ use crate::exit::Exit;
 
 pub mod observe;
 pub mod table;
+pub mod reconcile;
 
 /// What a verb has to say, once, whatever the form.
 pub trait Report: Serialize {

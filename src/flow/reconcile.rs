@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::action::{Action, ActionId, ActionType, DriftNote};
+use super::action::{ACTION_SCHEMA, Action, ActionId, ActionType, DriftNote, raw};
 use super::config::{Config, SilentNodes};
 use super::desired::{Desired, Wanted};
 use super::drift::{Drift, DriftKind, DriftRow};
+use super::fields::Fields;
 use super::lifecycle::State;
 use super::name::{NodeName, ServiceName};
 use super::plan::{NoPlan, Plan};
@@ -96,6 +97,27 @@ pub struct New {
     pub hints: Vec<String>,
     /// What would run, if that can be said.
     pub plan: Option<Plan>,
+}
+
+impl New {
+    /// Returns the fields of its file but for the history, which the store writes; secrets masked.
+    pub fn fields(&self, secrets: &[String]) -> Fields {
+        let mut fields = Fields::default();
+        let mut set = |name: &str, value| fields.set(name, value);
+        set("schema", raw(ACTION_SCHEMA));
+        set("id", raw(&self.id));
+        set("type", raw(&self.kind));
+        set("risk", raw(&self.kind.risk()));
+        set("node", raw(&self.node));
+        set("service", raw(&self.service));
+        set("attempt", raw(&self.attempt));
+        set("drift", raw(&self.drift));
+        set("hints", raw(&self.hints));
+        set("plan", raw(&self.plan.as_ref().map(|plan| plan.masked(secrets))));
+        set("history", raw(&[(); 0]));
+        set("result", raw(&()));
+        fields
+    }
 }
 
 /// What reconcile decided.

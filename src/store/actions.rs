@@ -202,6 +202,11 @@ pub fn ended(root: &Root, id: &ActionId) -> Result<Vec<Entry>, Invalid> {
     Ok(ended)
 }
 
+/// Returns how many older records of an ID `history/` holds.
+pub fn older(root: &Root, id: &ActionId) -> usize {
+    std::fs::read_dir(root.actions().join("history").join(id.as_str())).map_or(0, Iterator::count)
+}
+
 /// Returns the known ID that looks most like one that is not there.
 pub fn nearest_id(root: &Root, id: &ActionId) -> Option<String> {
     let all: Vec<String> = State::ALL

@@ -218,7 +218,7 @@ fn winner(entry: &Entry) -> Option<String> {
 
 /// Brings a file's history in line with its directory: an entry that was never committed is audited as such (the
 /// next rewrite drops it), a move by hand is written down.
-pub fn settle_history(root: &Root, entry: Entry, at: Stamp) -> Result<Entry, NotDone> {
+fn settle_history(root: &Root, entry: Entry, at: Stamp) -> Result<Entry, NotDone> {
     let id = &entry.action.id;
     let standing = &entry.standing;
     if standing.uncommitted {
@@ -246,10 +246,10 @@ pub fn settle_history(root: &Root, entry: Entry, at: Stamp) -> Result<Entry, Not
 /// to the history. What cannot be settled is returned.
 pub fn settle(root: &Root, entries: Vec<Entry>, at: Stamp) -> (Vec<Entry>, Vec<NotDone>) {
     let (mut settled, mut failed) = (Vec::new(), Vec::new());
-    let lock = Lock::take(root, "actions");
-    if let Err(e) = lock {
-        return (entries, vec![e.into()]);
-    }
+    let _lock = match Lock::take(root, "actions") {
+        Ok(lock) => lock,
+        Err(e) => return (entries, vec![e.into()]),
+    };
     for entry in entries {
         let result = if entry.standing.by_hand { settle_history(root, entry, at) } else { Ok(entry) };
         match result.and_then(|entry| retire(root, &entry.action.id).map(|()| entry)) {
@@ -260,6 +260,12 @@ pub fn settle(root: &Root, entries: Vec<Entry>, at: Stamp) -> (Vec<Entry>, Vec<N
         }
     }
     (settled, failed)
+}
+
+/// Writes down that a hand moved a record into an ended state.
+pub fn settle_ended(root: &Root, entry: Entry, at: Stamp) -> Result<Entry, NotDone> {
+    let _lock = Lock::take(root, "actions")?;
+    settle_history(root, entry, at)
 }
 
 /// Replaces fields of an action without a transition: the running step, say. Its history stays.
