@@ -177,20 +177,20 @@ fn json<T: Serialize>(value: &T) -> String {
 pub fn canonical(services: &Services, nodes: &Nodes, aliases: &BTreeMap<String, NodeName>) -> (Services, Nodes) {
     let name = |raw: &NodeName| aliases.get(raw.as_str()).unwrap_or(raw).clone();
 
-    let mut best: BTreeMap<(NodeName, &ServiceName), &ServiceRow> = BTreeMap::new();
-    let mut times: BTreeMap<(NodeName, &ServiceName), (Option<Stamp>, Option<Stamp>)> = BTreeMap::new();
+    let mut met: BTreeMap<(NodeName, &ServiceName), ServiceRow> = BTreeMap::new();
     for row in &services.services {
         let key = (name(&row.node), &row.service);
+        let Some(other) = met.get_mut(&key) else {
+            met.insert(key, row.clone());
+            continue;
+        };
         let rank = |r: &ServiceRow| (r.last_event, r.node == key.0, r.node.clone());
-        let time = times.entry(key.clone()).or_default();
-        *time = (time.0.max(row.last_healthy), time.1.max(row.last_unhealthy));
-        if best.get(&key).is_none_or(|other| rank(other) < rank(row)) {
-            best.insert(key, row);
-        }
+        let last_healthy = other.last_healthy.max(row.last_healthy);
+        let last_unhealthy = other.last_unhealthy.max(row.last_unhealthy);
+        let newer = if rank(other) < rank(row) { row } else { &*other };
+        *other = ServiceRow { last_healthy, last_unhealthy, ..newer.clone() };
     }
-    let rows = best.into_iter().zip(times.into_values()).map(|(((node, _), row), (last_healthy, last_unhealthy))| {
-        ServiceRow { node, last_healthy, last_unhealthy, ..row.clone() }
-    });
+    let rows = met.into_iter().map(|((node, _), row)| ServiceRow { node, ..row });
     let services = Services { schema: services.schema.clone(), as_of: services.as_of, services: rows.collect() };
 
     let mut best: BTreeMap<NodeName, (&NodeRow, Option<Stamp>)> = BTreeMap::new();

@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn long_after_the_last_change_all_is_settled_and_the_next_file_is_new() {
-        let day = record(&[("a.json", 1 * SECOND), ("b.jsonl", 2 * SECOND)], 9 * SECOND);
+        let day = record(&[("a.json", SECOND), ("b.jsonl", 2 * SECOND)], 9 * SECOND);
         assert_eq!((day.count, day.young.len(), day.open.len()), (1, 0, 1));
         let (a, b) = (entry("a.json", identity(SECOND)), entry("b.jsonl", identity(2 * SECOND)));
         assert_eq!(tally(&day, vec![a.clone(), b.clone()]), Ok([0, 0, 0, 2]));
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn within_two_seconds_nothing_is_believed() {
-        let day = record(&[("a.json", 1 * SECOND), ("b.json", 5 * SECOND), ("c.jsonl", 5 * SECOND)], 6 * SECOND);
+        let day = record(&[("a.json", SECOND), ("b.json", 5 * SECOND), ("c.jsonl", 5 * SECOND)], 6 * SECOND);
         assert_eq!((day.count, day.young.len(), day.open.len()), (1, 1, 1));
         let files = [("a.json", 1), ("b.json", 5), ("c.jsonl", 5)].map(|(n, s)| entry(n, identity(s * SECOND)));
         assert_eq!(tally(&day, files.to_vec()), Ok([0, 1, 1, 1]));
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn whatever_else_changed_means_a_replay() {
-        let day = record(&[("a.json", 1 * SECOND), ("b.jsonl", SECOND), ("y.json", 8 * SECOND)], 9 * SECOND);
+        let day = record(&[("a.json", SECOND), ("b.jsonl", SECOND), ("y.json", 8 * SECOND)], 9 * SECOND);
         let whole = || {
             vec![
                 entry("a.json", identity(SECOND)),
