@@ -1,12 +1,18 @@
 //! One file a verb: load, one pure call, save, report. The command line and the web call the same functions.
 
 pub mod init;
-pub mod queue;
+pub mod check;
+pub mod observe;
 pub mod reconcile;
+pub mod queue;
 pub mod select;
-pub mod approve;
-pub mod reject;
 pub mod request;
 pub mod plan;
+pub mod approve;
+pub mod reject;
+pub mod ask;
 pub mod actions;
-pub mod observe;
+pub mod status;
+pub mod silence;
+pub mod audit;
+pub mod digest;

@@ -21,3 +21,4 @@ pub mod plan;
 pub mod drift;
 pub mod silence;
 pub mod reconcile;
+pub mod status;

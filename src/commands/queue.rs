@@ -23,7 +23,7 @@ pub fn refuse_mirror(root: &Root) -> Result<()> {
 
 /// Returns who asks for a transition on the command line.
 pub fn asked(cx: &Context, note: Option<&str>) -> Asked {
-    Asked { at: cx.now(), by: cx.operator.clone(), via: Via::Cli, peer: cx.peer.clone(), note: note.map(str::to_owned) }
+    Asked { at: cx.now(), by: cx.operator(), via: Via::Cli, peer: cx.peer.clone(), note: note.map(str::to_owned) }
 }
 
 /// Returns an error of a host file with its advice, in one line.
