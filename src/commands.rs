@@ -1,5 +1,6 @@
 //! One file a verb: load, one pure call, save, report. The command line and the web call the same functions.
 
+pub mod completions;
 pub mod init;
 pub mod queue;
 pub mod reconcile;
@@ -10,3 +11,4 @@ pub mod request;
 pub mod plan;
 pub mod actions;
 pub mod observe;
+pub mod man;

@@ -14,6 +14,8 @@ pub fn run(command: Command, cx: &Context) -> Result<Exit> {
     match command {
         Command::Init(args) => emit(cx, &commands::init::run(cx, &args)?),
         Command::Observe(args) => emit(cx, &commands::observe::run(cx, &args)?),
+        Command::Completions { shell } => emit(cx, &commands::completions::run(shell)),
+        Command::Man { command, dir } => emit(cx, &commands::man::run(command.as_deref(), dir.as_deref())?),
         _ => todo!(),
     }
 }
