@@ -1,6 +1,5 @@
 //! One file a verb: load, one pure call, save, report. The command line and the web call the same functions.
 
-pub mod completions;
 pub mod init;
 pub mod queue;
 pub mod reconcile;
@@ -11,4 +10,5 @@ pub mod request;
 pub mod plan;
 pub mod actions;
 pub mod observe;
+pub mod completions;
 pub mod man;
