@@ -19,7 +19,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
     var completions = [
         &'hlctl'= {
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
-            cand --hosts 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
             cand --node 'This machine''s name among the nodes [default: HLCTL_NODE, else the host name]'
             cand --json 'Print JSON instead of tables'
@@ -53,7 +53,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
         &'hlctl;init'= {
             cand --owner 'Whom it belongs to, as UID or UID:GID'
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
-            cand --hosts 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
             cand --dry-run 'Say what would be made'
             cand --json 'Print JSON instead of tables'
@@ -65,7 +65,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
         &'hlctl;observe'= {
             cand --every 'Repeat the pass, with this pause between (10s, 1m)'
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
-            cand --hosts 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
             cand --full 'Read every event again, whatever the checkpoint says'
             cand --dry-run 'Say what would change, write nothing'
@@ -79,7 +79,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand --every 'Repeat the pass, with this pause between (10s, 1m)'
             cand --node 'This machine''s name among the nodes'
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
-            cand --hosts 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
             cand --dry-run 'Say what would be queued and cancelled, write nothing'
             cand --json 'Print JSON instead of tables'
@@ -93,7 +93,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand --every 'Repeat the pass, with this pause between (10s, 1m)'
             cand --node 'This machine''s name among the nodes'
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
-            cand --hosts 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
             cand --dry-run 'Say what would run, run nothing'
             cand --json 'Print JSON instead of tables'
@@ -108,7 +108,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand --digest 'Approve only if the plan still has this digest'
             cand --note 'A note for the history'
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
-            cand --hosts 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
             cand --all 'All pending actions'
             cand --dry-run 'Say what would be approved'
@@ -123,7 +123,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand --node 'Those of this node'
             cand --reason 'Why'
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
-            cand --hosts 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
             cand --all 'All pending actions'
             cand --dry-run 'Say what would be rejected'
@@ -136,7 +136,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
         &'hlctl;actions'= {
             cand --state 'Only this state (repeatable)'
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
-            cand --hosts 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
             cand --json 'Print JSON instead of tables'
             cand -v 'Say more on stderr'
@@ -146,7 +146,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
         }
         &'hlctl;show'= {
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
-            cand --hosts 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
             cand --json 'Print JSON instead of tables'
             cand -v 'Say more on stderr'
@@ -156,7 +156,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
         }
         &'hlctl;logs'= {
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
-            cand --hosts 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
             cand -f 'Go on while it runs'
             cand --follow 'Go on while it runs'
@@ -170,7 +170,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
         &'hlctl;request'= {
             cand --note 'Why, for the history'
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
-            cand --hosts 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
             cand --dry-run 'Say what would be queued'
             cand --json 'Print JSON instead of tables'
@@ -182,7 +182,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
         &'hlctl;plan'= {
             cand --node 'Those of this node'
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
-            cand --hosts 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
             cand --json 'Print JSON instead of tables'
             cand -v 'Say more on stderr'
@@ -192,7 +192,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
         }
         &'hlctl;status'= {
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
-            cand --hosts 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
             cand --check 'Exit with 3 when something needs a person'
             cand --json 'Print JSON instead of tables'
@@ -205,7 +205,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand --for 'For how long (2h)'
             cand --why 'Why'
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
-            cand --hosts 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
             cand --end 'End it now'
             cand --dry-run 'Say what would be held'
@@ -218,7 +218,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
         &'hlctl;audit'= {
             cand --last 'Only the last lines'
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
-            cand --hosts 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
             cand --json 'Print JSON instead of tables'
             cand -v 'Say more on stderr'
@@ -230,7 +230,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
         }
         &'hlctl;audit;verify'= {
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
-            cand --hosts 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
             cand --json 'Print JSON instead of tables'
             cand -v 'Say more on stderr'
@@ -248,7 +248,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
         }
         &'hlctl;check'= {
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
-            cand --hosts 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
             cand --json 'Print JSON instead of tables'
             cand -v 'Say more on stderr'
@@ -259,7 +259,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
         &'hlctl;digest'= {
             cand --max 'Most bytes'
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
-            cand --hosts 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
             cand --json 'Print JSON instead of tables'
             cand -v 'Say more on stderr'
@@ -269,7 +269,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
         }
         &'hlctl;demo'= {
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
-            cand --hosts 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
             cand --script 'Go through it without asking'
             cand --keep 'Keep the root, to look at the files'
@@ -281,7 +281,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
         }
         &'hlctl;completions'= {
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
-            cand --hosts 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
             cand --json 'Print JSON instead of tables'
             cand -v 'Say more on stderr'
@@ -292,7 +292,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
         &'hlctl;man'= {
             cand --dir 'Write all pages into this directory instead'
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
-            cand --hosts 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
             cand --json 'Print JSON instead of tables'
             cand -v 'Say more on stderr'

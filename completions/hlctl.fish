@@ -25,7 +25,7 @@ function __fish_hlctl_using_subcommand
 end
 
 complete -c hlctl -n "__fish_hlctl_needs_command" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
-complete -c hlctl -n "__fish_hlctl_needs_command" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]' -r -F
+complete -c hlctl -n "__fish_hlctl_needs_command" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
 complete -c hlctl -n "__fish_hlctl_needs_command" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -56,7 +56,7 @@ complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "man" -d 'Print the man 
 complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c hlctl -n "__fish_hlctl_using_subcommand init" -l owner -d 'Whom it belongs to, as UID or UID:GID' -r
 complete -c hlctl -n "__fish_hlctl_using_subcommand init" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
-complete -c hlctl -n "__fish_hlctl_using_subcommand init" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand init" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand init" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -66,7 +66,7 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand init" -s v -l verbose -d 'Sa
 complete -c hlctl -n "__fish_hlctl_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hlctl -n "__fish_hlctl_using_subcommand observe" -l every -d 'Repeat the pass, with this pause between (10s, 1m)' -r
 complete -c hlctl -n "__fish_hlctl_using_subcommand observe" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
-complete -c hlctl -n "__fish_hlctl_using_subcommand observe" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand observe" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand observe" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -78,7 +78,7 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand observe" -s h -l help -d 'Pr
 complete -c hlctl -n "__fish_hlctl_using_subcommand reconcile" -l every -d 'Repeat the pass, with this pause between (10s, 1m)' -r
 complete -c hlctl -n "__fish_hlctl_using_subcommand reconcile" -l node -d 'This machine\'s name among the nodes' -r
 complete -c hlctl -n "__fish_hlctl_using_subcommand reconcile" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
-complete -c hlctl -n "__fish_hlctl_using_subcommand reconcile" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand reconcile" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand reconcile" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -90,7 +90,7 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand execute" -l jobs -d 'Nodes s
 complete -c hlctl -n "__fish_hlctl_using_subcommand execute" -l every -d 'Repeat the pass, with this pause between (10s, 1m)' -r
 complete -c hlctl -n "__fish_hlctl_using_subcommand execute" -l node -d 'This machine\'s name among the nodes' -r
 complete -c hlctl -n "__fish_hlctl_using_subcommand execute" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
-complete -c hlctl -n "__fish_hlctl_using_subcommand execute" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand execute" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand execute" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -103,7 +103,7 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand approve" -l node -d 'Those o
 complete -c hlctl -n "__fish_hlctl_using_subcommand approve" -l digest -d 'Approve only if the plan still has this digest' -r
 complete -c hlctl -n "__fish_hlctl_using_subcommand approve" -l note -d 'A note for the history' -r
 complete -c hlctl -n "__fish_hlctl_using_subcommand approve" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
-complete -c hlctl -n "__fish_hlctl_using_subcommand approve" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand approve" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand approve" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -116,7 +116,7 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand reject" -l risk -d 'Those of
 complete -c hlctl -n "__fish_hlctl_using_subcommand reject" -l node -d 'Those of this node' -r
 complete -c hlctl -n "__fish_hlctl_using_subcommand reject" -l reason -d 'Why' -r
 complete -c hlctl -n "__fish_hlctl_using_subcommand reject" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
-complete -c hlctl -n "__fish_hlctl_using_subcommand reject" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand reject" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand reject" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -127,7 +127,7 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand reject" -s v -l verbose -d '
 complete -c hlctl -n "__fish_hlctl_using_subcommand reject" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hlctl -n "__fish_hlctl_using_subcommand actions" -l state -d 'Only this state (repeatable)' -r
 complete -c hlctl -n "__fish_hlctl_using_subcommand actions" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
-complete -c hlctl -n "__fish_hlctl_using_subcommand actions" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand actions" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand actions" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -135,7 +135,7 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand actions" -l json -d 'Print J
 complete -c hlctl -n "__fish_hlctl_using_subcommand actions" -s v -l verbose -d 'Say more on stderr'
 complete -c hlctl -n "__fish_hlctl_using_subcommand actions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hlctl -n "__fish_hlctl_using_subcommand show" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
-complete -c hlctl -n "__fish_hlctl_using_subcommand show" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand show" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand show" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -143,7 +143,7 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand show" -l json -d 'Print JSON
 complete -c hlctl -n "__fish_hlctl_using_subcommand show" -s v -l verbose -d 'Say more on stderr'
 complete -c hlctl -n "__fish_hlctl_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hlctl -n "__fish_hlctl_using_subcommand logs" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
-complete -c hlctl -n "__fish_hlctl_using_subcommand logs" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand logs" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand logs" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -154,7 +154,7 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand logs" -s v -l verbose -d 'Sa
 complete -c hlctl -n "__fish_hlctl_using_subcommand logs" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hlctl -n "__fish_hlctl_using_subcommand request" -l note -d 'Why, for the history' -r
 complete -c hlctl -n "__fish_hlctl_using_subcommand request" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
-complete -c hlctl -n "__fish_hlctl_using_subcommand request" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand request" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand request" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -164,7 +164,7 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand request" -s v -l verbose -d 
 complete -c hlctl -n "__fish_hlctl_using_subcommand request" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hlctl -n "__fish_hlctl_using_subcommand plan" -l node -d 'Those of this node' -r
 complete -c hlctl -n "__fish_hlctl_using_subcommand plan" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
-complete -c hlctl -n "__fish_hlctl_using_subcommand plan" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand plan" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand plan" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -172,7 +172,7 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand plan" -l json -d 'Print JSON
 complete -c hlctl -n "__fish_hlctl_using_subcommand plan" -s v -l verbose -d 'Say more on stderr'
 complete -c hlctl -n "__fish_hlctl_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hlctl -n "__fish_hlctl_using_subcommand status" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
-complete -c hlctl -n "__fish_hlctl_using_subcommand status" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand status" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand status" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -183,7 +183,7 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand status" -s h -l help -d 'Pri
 complete -c hlctl -n "__fish_hlctl_using_subcommand silence" -l for -d 'For how long (2h)' -r
 complete -c hlctl -n "__fish_hlctl_using_subcommand silence" -l why -d 'Why' -r
 complete -c hlctl -n "__fish_hlctl_using_subcommand silence" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
-complete -c hlctl -n "__fish_hlctl_using_subcommand silence" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand silence" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand silence" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -194,7 +194,7 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand silence" -s v -l verbose -d 
 complete -c hlctl -n "__fish_hlctl_using_subcommand silence" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hlctl -n "__fish_hlctl_using_subcommand audit; and not __fish_seen_subcommand_from verify help" -l last -d 'Only the last lines' -r
 complete -c hlctl -n "__fish_hlctl_using_subcommand audit; and not __fish_seen_subcommand_from verify help" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
-complete -c hlctl -n "__fish_hlctl_using_subcommand audit; and not __fish_seen_subcommand_from verify help" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand audit; and not __fish_seen_subcommand_from verify help" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand audit; and not __fish_seen_subcommand_from verify help" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -204,7 +204,7 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand audit; and not __fish_seen_s
 complete -c hlctl -n "__fish_hlctl_using_subcommand audit; and not __fish_seen_subcommand_from verify help" -f -a "verify" -d 'Find any line changed, removed, reordered or cut off the end'
 complete -c hlctl -n "__fish_hlctl_using_subcommand audit; and not __fish_seen_subcommand_from verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c hlctl -n "__fish_hlctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
-complete -c hlctl -n "__fish_hlctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -214,7 +214,7 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand audit; and __fish_seen_subco
 complete -c hlctl -n "__fish_hlctl_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Find any line changed, removed, reordered or cut off the end'
 complete -c hlctl -n "__fish_hlctl_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c hlctl -n "__fish_hlctl_using_subcommand check" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
-complete -c hlctl -n "__fish_hlctl_using_subcommand check" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand check" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand check" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -223,7 +223,7 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand check" -s v -l verbose -d 'S
 complete -c hlctl -n "__fish_hlctl_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hlctl -n "__fish_hlctl_using_subcommand digest" -l max -d 'Most bytes' -r
 complete -c hlctl -n "__fish_hlctl_using_subcommand digest" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
-complete -c hlctl -n "__fish_hlctl_using_subcommand digest" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand digest" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand digest" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -231,7 +231,7 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand digest" -l json -d 'Print JS
 complete -c hlctl -n "__fish_hlctl_using_subcommand digest" -s v -l verbose -d 'Say more on stderr'
 complete -c hlctl -n "__fish_hlctl_using_subcommand digest" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hlctl -n "__fish_hlctl_using_subcommand demo" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
-complete -c hlctl -n "__fish_hlctl_using_subcommand demo" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand demo" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand demo" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -241,7 +241,7 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand demo" -l json -d 'Print JSON
 complete -c hlctl -n "__fish_hlctl_using_subcommand demo" -s v -l verbose -d 'Say more on stderr'
 complete -c hlctl -n "__fish_hlctl_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hlctl -n "__fish_hlctl_using_subcommand completions" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
-complete -c hlctl -n "__fish_hlctl_using_subcommand completions" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand completions" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand completions" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -250,7 +250,7 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand completions" -s v -l verbose
 complete -c hlctl -n "__fish_hlctl_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hlctl -n "__fish_hlctl_using_subcommand man" -l dir -d 'Write all pages into this directory instead' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand man" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
-complete -c hlctl -n "__fish_hlctl_using_subcommand man" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else <root>/hosts]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand man" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand man" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"

@@ -1,5 +1,5 @@
 //! `hlctl man`: the manual pages. Synopsis and options come from the command line's own types, the rest from
-//! [`pages`]; `hlctl-files(5)` is a page of its own in `man/`.
+//! `pages`; `hlctl-files(5)` is a page of its own in `man/`.
 
 use std::path::Path;
 
