@@ -16,3 +16,5 @@ pub mod status;
 pub mod silence;
 pub mod audit;
 pub mod digest;
+pub mod completions;
+pub mod man;
