@@ -55,7 +55,7 @@ pub fn markdown(summary: &Summary, entries: &[Entry], now: Stamp) -> String {
         unmanaged => summary.unmanaged.clone(), rejected => summary.rejected_events, rejects, waiting => summary.waiting_events,
         skew => summary.clock_skew.iter().map(|(n, s)| format!("{n}: {s} s ahead")).collect::<Vec<_>>(),
     });
-    rendered.expect("the template names only what it is given")
+    rendered.expect("the template names only what it is given") + "\n"
 }
 
 fn counts(c: &Counts) -> minijinja::Value {
