@@ -18,6 +18,8 @@ pub mod desired;
 pub mod action;
 pub mod lifecycle;
 pub mod plan;
+pub mod ssh;
+pub mod health;
 pub mod drift;
 pub mod silence;
 pub mod reconcile;

@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use hlctl::cli::{Cli, ColorWhen};
+use hlctl::cli::{Cli, ColorWhen, Command};
 use hlctl::context::{Context, DEFAULT_ROOT, Output};
 use hlctl::flow::time::{Clock, Stamp};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Command::StepGate { argv } = &cli.command {
+        return hlctl::runner::gate::main(argv);
+    }
     let context = context(&cli);
     match hlctl::run::run(cli.command, &context) {
         Ok(exit) => exit.into(),

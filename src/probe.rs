@@ -1,0 +1,35 @@
+//! From a check to the health that it finds: one look, with a time-out as a whole. Addresses are seen from the
+//! service's own node: where that is not this machine, connections go through `ssh -W` and commands over ssh.
+
+use std::time::{Duration, Instant};
+
+use crate::flow::desired::Connection;
+use crate::flow::health::{CHECK_FAILED, Health, MQTT_UNREACHABLE};
+use crate::flow::hostfile::Check;
+use connect::ConnectError;
+
+mod command;
+mod connect;
+mod http;
+mod mqtt;
+
+/// How long a check may take unless said otherwise.
+pub const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Makes a check once, from where its addresses are meant.
+pub fn check(check: &Check, via: &Connection, within: Duration) -> Health {
+    let end = Instant::now() + within;
+    let (found, reason) = match check {
+        Check::Tcp(address) => (connect::reach(address, via, end), CHECK_FAILED),
+        Check::Mqtt(address) => {
+            (connect::connect(address, via, end).and_then(|mut stream| mqtt::greet(&mut stream, end)), MQTT_UNREACHABLE)
+        }
+        Check::Http { url, status, contains } => (http::get(url, *status, contains.as_deref(), via, end), CHECK_FAILED),
+        Check::Command(argv) => return command::run(argv, via, within),
+    };
+    match found {
+        Ok(()) => Health::Healthy,
+        Err(ConnectError::Service(detail)) => Health::Unhealthy { reason, detail },
+        Err(ConnectError::Node(detail)) => Health::Unknown { detail },
+    }
+}

@@ -1,0 +1,149 @@
+//! A GET that answers with the wanted status and text. Certificates are verified against the public roots; a
+//! service with one of its own is better checked by a command.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use memchr::memmem;
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, RustlsConnector, Transport,
+};
+use ureq::{Agent, Error, Timeout};
+
+use super::connect::{self, ConnectError};
+use crate::flow::desired::Connection;
+use crate::flow::hostfile::Address;
+
+/// Most of a body that is searched for a text.
+const MOST: u64 = 1 << 20;
+
+/// Gets a URL once. Redirects are answers like any other.
+pub fn get(
+    url: &str,
+    status: Option<u16>,
+    contains: Option<&str>,
+    via: &Connection,
+    end: Instant,
+) -> Result<(), ConnectError> {
+    let uri: Uri = url.parse().map_err(|e| ConnectError::Service(format!("{url} is not a URL: {e}")))?;
+    let mut stream = connect::connect(&address(&uri), via, end)?;
+    let agent = agent(stream.socket.try_clone()?, end);
+    let mut answer = match agent.get(url).call() {
+        Ok(answer) => answer,
+        Err(error) => return Err(stream.why(explain(error))),
+    };
+    let got = answer.status().as_u16();
+    if !status.map_or((200..300).contains(&got), |wanted| got == wanted) {
+        return Err(ConnectError::Service(format!("it answered {got}")));
+    }
+    let Some(text) = contains else { return Ok(()) };
+    let mut body = Vec::new();
+    answer.body_mut().as_reader().take(MOST).read_to_end(&mut body)?;
+    if memmem::find(&body, text.as_bytes()).is_none() {
+        return Err(ConnectError::Service(format!("it answered {got} without the text {text:?}")));
+    }
+    Ok(())
+}
+
+fn address(uri: &Uri) -> Address {
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let port = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    Address { host, port: uri.port_u16().unwrap_or(port) }
+}
+
+/// Returns a client whose only connection is the one that was made.
+fn agent(socket: TcpStream, end: Instant) -> Agent {
+    let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+    let config = Config::builder()
+        .timeout_global(Some(left))
+        .proxy(None)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .http_status_as_error(false)
+        .user_agent(concat!("hlctl/", env!("CARGO_PKG_VERSION")))
+        .tls_config(TlsConfig::builder().root_certs(RootCerts::WebPki).build())
+        .build();
+    let ready = Ready { socket: Mutex::new(Some(socket)), end };
+    Agent::with_parts(config, ready.chain(RustlsConnector::default()), Nowhere)
+}
+
+fn explain(error: Error) -> String {
+    match error {
+        Error::Timeout(_) => "it did not answer in time".into(),
+        Error::Io(e) => e.to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// Looks nothing up: the connection is there already, made by whoever knows the name.
+#[derive(Debug)]
+struct Nowhere;
+
+impl Resolver for Nowhere {
+    fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+        let mut nowhere = self.empty();
+        nowhere.push(([0, 0, 0, 0], 0).into());
+        Ok(nowhere)
+    }
+}
+
+/// Hands out the connection that was made.
+#[derive(Debug)]
+struct Ready {
+    socket: Mutex<Option<TcpStream>>,
+    end: Instant,
+}
+
+impl Connector for Ready {
+    type Out = Carrier;
+
+    fn connect(&self, _: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Carrier>, Error> {
+        let socket = self.socket.lock().ok().and_then(|mut socket| socket.take());
+        let socket = socket.ok_or(Error::ConnectionFailed)?;
+        Ok(Some(Carrier { socket, end: self.end, buffers: LazyBuffers::new(16 * 1024, 16 * 1024) }))
+    }
+}
+
+/// Carries a request over the connection, whatever lies below it.
+#[derive(Debug)]
+struct Carrier {
+    socket: TcpStream,
+    end: Instant,
+    buffers: LazyBuffers,
+}
+
+impl Transport for Carrier {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
+        connect::until(&self.socket, self.end).map_err(late)?;
+        self.socket.write_all(&self.buffers.output()[..amount]).map_err(late)
+    }
+
+    fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
+        connect::until(&self.socket, self.end).map_err(late)?;
+        let n = self.socket.read(self.buffers.input_append_buf()).map_err(late)?;
+        self.buffers.input_appended(n);
+        Ok(n > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        // It carries one request.
+        false
+    }
+}
+
+fn late(error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Timeout(Timeout::Global),
+        _ => Error::Io(error),
+    }
+}

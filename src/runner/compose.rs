@@ -1,0 +1,141 @@
+//! Which compose command a node has, and how a step is written for it. Asked once a node and pass.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use crate::flow::plan::{KILL_AFTER_S, LOCAL, Step};
+use crate::flow::ssh::{self, CONNECT_TIMEOUT_S};
+use crate::process::{self, Answer};
+
+use super::verdict::{Failure, Reason, StepEnd, judge};
+
+/// Seconds that a node may take to name its compose command.
+const PROBE_S: u64 = 20;
+
+/// A compose command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compose {
+    /// `docker compose`, Docker's plugin.
+    Plugin,
+    /// `docker-compose`, the program of its own.
+    Standalone,
+}
+
+impl Compose {
+    const ALL: [Compose; 2] = [Self::Plugin, Self::Standalone];
+
+    /// Returns the words of the command.
+    pub fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::Plugin => &["docker", "compose"],
+            Self::Standalone => &["docker-compose"],
+        }
+    }
+
+    /// Finds out which one a node has: the plugin where it answers, else the program of its own.
+    pub fn find(on: &str) -> Result<Compose, Failure> {
+        for compose in Self::ALL {
+            let step = version_step(on, compose);
+            let started = std::time::Instant::now();
+            match ask(&step) {
+                Ok(answer) if answer.is_success() => return Ok(compose),
+                Ok(answer) => {
+                    let (status, timed_out) = (answer.ended.status, answer.ended.timed_out);
+                    let end = StepEnd { status, timed_out, took: started.elapsed(), output: &answer.output, ssh: None };
+                    // A node that cannot be asked has not said that it lacks the command.
+                    if let Some(failure) =
+                        judge(&step, &end).filter(|f| f.reason.is_node_s() || f.reason == Reason::Timeout)
+                    {
+                        return Err(failure);
+                    }
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound && on == LOCAL => {}
+                Err(e) => {
+                    return Err(Failure::new(Reason::NotStarted, format!("cannot ask for the compose command: {e}")));
+                }
+            }
+        }
+        let message =
+            "neither `docker compose` nor `docker-compose` answers: install Docker's compose plugin on the node";
+        Err(Failure::new(Reason::NoCompose, message))
+    }
+
+    /// Returns a step's words for this command.
+    ///
+    /// The program of its own looks for the project's file only from the working directory up, whatever
+    /// `--project-directory` says, so without a named file it is started there. Its version 1 also gives up on an
+    /// engine that is silent for 60 s, as it is while a large container stops, unless told otherwise.
+    pub fn fill_in(self, step: &Step) -> Vec<String> {
+        let words = Self::Plugin.words();
+        let at = step.argv.windows(words.len()).position(|w| w == words);
+        let (Self::Standalone, Some(at)) = (self, at) else { return step.argv.clone() };
+        let (before, mut rest) = (&step.argv[..at], step.argv[at + words.len()..].to_vec());
+        let mut filled = before.to_vec();
+        filled.push("env".into());
+        let option = rest.iter().position(|w| w == "--project-directory").filter(|at| at + 1 < rest.len());
+        if let Some(at) = option.filter(|_| !rest.iter().any(|w| w == "--file")) {
+            filled.push(format!("--chdir={}", rest[at + 1]));
+            rest.drain(at..at + 2);
+        }
+        filled.push(format!("COMPOSE_HTTP_TIMEOUT={}", step.timeout_s));
+        filled.extend(self.words().iter().map(|w| (*w).to_owned()));
+        filled.extend(rest);
+        filled
+    }
+}
+
+impl std::fmt::Display for Compose {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(&self.words().join(" "))
+    }
+}
+
+fn version_step(on: &str, compose: Compose) -> Step {
+    let words = compose.words().iter().copied().chain(["version"]);
+    let wrapper = if on == LOCAL {
+        vec![]
+    } else {
+        vec!["timeout".into(), "-k".into(), KILL_AFTER_S.to_string(), PROBE_S.to_string()]
+    };
+    let argv = wrapper.into_iter().chain(words.map(str::to_owned)).collect();
+    Step { on: on.into(), argv, cwd: None, timeout_s: PROBE_S, phase: crate::flow::plan::Phase::Apply, compose: false }
+}
+
+fn ask(step: &Step) -> std::io::Result<Answer> {
+    let argv: Vec<OsString> = if step.is_remote() {
+        ssh::command(&step.on, &step.argv, None).map_err(std::io::Error::other)?
+    } else {
+        step.argv.iter().map(OsString::from).collect()
+    };
+    process::ask(&argv, None, Duration::from_secs(PROBE_S + CONNECT_TIMEOUT_S))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::plan::Phase;
+
+    fn filled(compose: Compose, argv: &str) -> String {
+        let argv = argv.split(' ').map(str::to_owned).collect();
+        let step = Step { on: "o@h".into(), argv, cwd: None, timeout_s: 600, phase: Phase::Apply, compose: true };
+        compose.fill_in(&step).join(" ")
+    }
+
+    #[test]
+    fn the_plugin_s_words_are_those_of_the_plan() {
+        let plan = "timeout -k 10 600 docker compose --project-directory lab/web up -d";
+        assert_eq!(filled(Compose::Plugin, plan), plan);
+    }
+
+    #[test]
+    fn the_program_of_its_own_starts_in_the_project_or_gets_its_files() {
+        assert_eq!(
+            filled(Compose::Standalone, "timeout -k 10 600 docker compose --project-directory lab/web up -d"),
+            "timeout -k 10 600 env --chdir=lab/web COMPOSE_HTTP_TIMEOUT=600 docker-compose up -d"
+        );
+        assert_eq!(
+            filled(Compose::Standalone, "docker compose --project-directory w --file w/c.yml --file o.yml restart"),
+            "env COMPOSE_HTTP_TIMEOUT=600 docker-compose --project-directory w --file w/c.yml --file o.yml restart"
+        );
+    }
+}

@@ -1,0 +1,185 @@
+//! Reads captured output, finished or still growing. Returns bytes as they are: whoever shows them makes them harmless.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::tail::{marker, parse_marker};
+use super::{HEAD, head_path, tail_path};
+
+/// Returns the executions whose output a folder holds, oldest first; none where there is no folder.
+pub fn executions(dir: &Path) -> io::Result<Vec<String>> {
+    let entries = match std::fs::read_dir(dir) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let names = entries.flatten().filter_map(|e| e.file_name().into_string().ok());
+    let heads = names.filter(|n| !n.starts_with('.') && !n.ends_with(".tail.log"));
+    let mut found: Vec<String> = heads.filter_map(|n| n.strip_suffix(".log").map(str::to_owned)).collect();
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Returns an execution's output, with a line where something was left out.
+pub fn read(dir: &Path, started: &str) -> io::Result<Vec<u8>> {
+    let mut all = Vec::new();
+    Follower::new(dir, started).poll(&mut all)?;
+    Ok(all)
+}
+
+/// Follows an execution's output as it grows.
+#[derive(Debug)]
+pub struct Follower {
+    dir: PathBuf,
+    started: String,
+    /// How much of the whole output was passed on or is known to be lost.
+    at: u64,
+    /// Whether what was passed on ends in the middle of a line.
+    in_line: bool,
+}
+
+impl Follower {
+    /// Begins at the start of an execution's output.
+    pub fn new(dir: &Path, started: &str) -> Follower {
+        Follower { dir: dir.to_owned(), started: started.to_owned(), at: 0, in_line: false }
+    }
+
+    /// Passes on what came since the last time; returns whether that was anything. Output that is not there (yet) is
+    /// none.
+    pub fn poll(&mut self, out: &mut impl Write) -> io::Result<bool> {
+        let before = self.at;
+        if self.at < HEAD {
+            if let Some(head) = open(&head_path(&self.dir, &self.started))? {
+                let room = HEAD - self.at;
+                self.pass_on(head, self.at, room, out)?;
+            }
+        }
+        if self.at >= HEAD {
+            if let Some(tail) = open(&tail_path(&self.dir, &self.started))? {
+                self.poll_tail(tail, out)?;
+            }
+        }
+        Ok(self.at > before)
+    }
+
+    fn poll_tail(&mut self, mut tail: File, out: &mut impl Write) -> io::Result<()> {
+        let mut start = [0; 64];
+        let n = tail.read(&mut start)?;
+        let (left_out, header) = parse_marker(&start[..n]).unwrap_or((0, 0));
+        let begin = HEAD + left_out;
+        if self.at < begin {
+            if std::mem::take(&mut self.in_line) {
+                out.write_all(b"\n")?;
+            }
+            out.write_all(marker(begin - self.at).as_bytes())?;
+            self.at = begin;
+        }
+        self.pass_on(tail, header + (self.at - begin), u64::MAX, out)
+    }
+
+    fn pass_on(&mut self, mut file: File, from: u64, most: u64, out: &mut impl Write) -> io::Result<()> {
+        file.seek(SeekFrom::Start(from))?;
+        let mut file = file.take(most);
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let n = file.read(&mut buffer)?;
+            let Some(last) = buffer[..n].last() else { return Ok(()) };
+            self.in_line = *last != b'\n';
+            out.write_all(&buffer[..n])?;
+            self.at += n as u64;
+        }
+    }
+}
+
+fn open(path: &Path) -> io::Result<Option<File>> {
+    match File::open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        file => file.map(Some),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Log;
+    use super::super::tail::MOST;
+    use super::*;
+
+    /// Returns numbered lines of 64 bytes, so that what is missing shows.
+    fn lines(range: std::ops::Range<usize>) -> Vec<u8> {
+        range.flat_map(|i| format!("{i:063}\n").into_bytes()).collect()
+    }
+
+    #[test]
+    fn a_short_output_is_read_whole_and_has_no_tail() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = Log::create(dir.path(), "t", &[], None).unwrap();
+        log.output(&lines(0..100));
+        assert_eq!(read(dir.path(), "t").unwrap(), lines(0..100));
+        assert!(!tail_path(dir.path(), "t").exists());
+        assert_eq!(executions(dir.path()).unwrap(), ["t"]);
+        assert!(executions(&dir.path().join("none")).unwrap().is_empty());
+        assert!(read(dir.path(), "none").unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_output_that_fits_into_both_files_has_nothing_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = Log::create(dir.path(), "t", &[], None).unwrap();
+        let all = lines(0..((HEAD + MOST) / 64) as usize);
+        log.output(&all);
+        assert_eq!(read(dir.path(), "t").unwrap(), all);
+    }
+
+    #[test]
+    fn a_long_output_keeps_its_first_2_mib_and_its_last_1_to_2() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = Log::create(dir.path(), "t", &[], None).unwrap();
+        let count = 200_000;
+        for start in (0..count).step_by(1000) {
+            log.output(&lines(start..start + 1000));
+            let size = tail_path(dir.path(), "t").metadata().map_or(0, |m| m.len());
+            assert!(size <= MOST, "{size}");
+        }
+        assert_eq!(head_path(dir.path(), "t").metadata().unwrap().len(), HEAD);
+        assert!(tail_path(dir.path(), "t").metadata().unwrap().len() >= 1 << 20);
+        let all = read(dir.path(), "t").unwrap();
+        let head = HEAD as usize;
+        assert_eq!(all[..head], lines(0..head / 64));
+        let (left_out, header) = parse_marker(&all[head..head + 64]).unwrap();
+        let rest = &all[head + header as usize..];
+        assert_eq!(head as u64 + left_out + rest.len() as u64, count as u64 * 64);
+        assert_eq!(rest, lines((HEAD + left_out) as usize / 64..count));
+        let files = std::fs::read_dir(dir.path()).unwrap().count();
+        assert_eq!(files, 2, "no temporary file is left");
+    }
+
+    #[test]
+    fn a_follower_gets_every_byte_once_or_is_told_how_many_it_missed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = Log::create(dir.path(), "t", &[], None).unwrap();
+        let mut follower = Follower::new(dir.path(), "t");
+        let mut seen = Vec::new();
+        assert!(!follower.poll(&mut seen).unwrap());
+        for start in (0..100_000).step_by(1000) {
+            log.output(&lines(start..start + 1000));
+            assert!(follower.poll(&mut seen).unwrap());
+        }
+        assert!(!follower.poll(&mut seen).unwrap());
+        assert_eq!(seen, lines(0..100_000), "one that keeps up misses nothing");
+        log.output(&lines(100_000..200_000));
+        seen.clear();
+        follower.poll(&mut seen).unwrap();
+        let (missed, header) = parse_marker(&seen[..64]).unwrap();
+        assert_eq!(missed as usize + seen.len() - header as usize, 100_000 * 64);
+        assert!(seen.ends_with(&lines(199_999..200_000)));
+    }
+
+    #[test]
+    fn the_line_about_what_is_missing_stands_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = Log::create(dir.path(), "t", &[], None).unwrap();
+        log.output(&vec![b'x'; (HEAD + 2 * MOST) as usize]);
+        let all = String::from_utf8(read(dir.path(), "t").unwrap()).unwrap();
+        assert_eq!(all.lines().count(), 3);
+    }
+}

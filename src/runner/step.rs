@@ -1,0 +1,189 @@
+//! Runs the steps of a plan, one after the other, until one fails. Each passes the gate.
+
+use std::ffi::OsString;
+use std::io::{self, PipeWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::log::Log;
+use super::verdict::{Failure, Reason, StepEnd, judge, last_line, plain};
+use super::{Compose, Group, Job, Node, gate};
+use crate::flow::action::Outcome;
+use crate::flow::plan::{KILL_AFTER_S, Plan, Step};
+use crate::flow::ssh;
+use crate::process::{Answer, Child, Leader};
+
+/// How long this program may take to start again as the gate, on a slow and busy machine.
+const GATE: Duration = Duration::from_secs(30);
+
+/// How much later than the remote `timeout` ssh itself is ended: whoever acts first knows more about what happened.
+const REMOTE_GRACE: Duration = Duration::from_secs(5);
+
+/// Runs a plan's steps; what is learnt on the way goes into the outcome.
+pub fn run_steps(
+    plan: &Plan,
+    job: &mut Job<'_>,
+    node: &mut Node,
+    log: &mut Log,
+    outcome: &mut Outcome,
+) -> Result<(), Failure> {
+    if let Some(at) = plan.steps.iter().position(|s| s.compose) {
+        let found = node.compose(&plan.steps[at].on).inspect_err(|_| outcome.failed_step = Some(at + 1))?;
+        outcome.facts.insert("compose".into(), found.to_string());
+    }
+    for (number, step) in (1..).zip(&plan.steps) {
+        let words = match node.compose {
+            Some(compose) if step.compose => compose.fill_in(step),
+            _ => step.argv.clone(),
+        };
+        let result = Run { step, number, words: &words, log }.run(job);
+        outcome.exit_code = match &result {
+            Ok(()) => Some(0),
+            Err(failure) => failure.exit_code,
+        };
+        result.inspect_err(|_| outcome.failed_step = Some(number))?;
+    }
+    Ok(())
+}
+
+impl Node {
+    /// Returns the node's compose command, asking for it the first time.
+    fn compose(&mut self, on: &str) -> Result<Compose, Failure> {
+        match self.compose {
+            Some(known) => Ok(known),
+            None => Ok(*self.compose.insert(Compose::find(on)?)),
+        }
+    }
+}
+
+/// One step on its way.
+struct Run<'a> {
+    step: &'a Step,
+    number: usize,
+    words: &'a [String],
+    log: &'a mut Log,
+}
+
+impl Run<'_> {
+    fn run(self, job: &mut Job<'_>) -> Result<(), Failure> {
+        self.log.begin_step(&self.header());
+        let ssh_log = SshLog::new(job, self.number);
+        let argv = self.argv(&ssh_log.path).map_err(|e| not_started(e.to_string()))?;
+        let dir = self.dir(job.home)?;
+        let (child, gate) = self.start_gate(job.gate, argv, dir.as_deref())?;
+        let group = Group::of(child.pid(), self.number).and_then(|group| (job.record)(&group));
+        if let Err(error) = group {
+            drop(gate);
+            let _ = child.wait(GATE, GATE, &mut |_| ());
+            return Err(not_started(format!("its process group could not be recorded: {error}")));
+        }
+        open(gate).map_err(|e| not_started(format!("the gate was gone: {e}")))?;
+        let began = Instant::now();
+        let (limit, log) = (self.limit(), &mut *self.log);
+        let ended = child.wait(limit, Duration::from_secs(KILL_AFTER_S), &mut |bytes| log.output(bytes));
+        log.flush();
+        let ended =
+            ended.map_err(|e| Failure::new(Reason::StepFailed, format!("its end could not be waited for: {e}")))?;
+        let said = ssh_log.read();
+        let end = StepEnd {
+            status: ended.status,
+            timed_out: ended.timed_out,
+            took: began.elapsed(),
+            output: &self.log.recent(),
+            ssh: said.as_deref(),
+        };
+        let Some(failure) = judge(self.step, &end) else { return Ok(()) };
+        for line in said.iter().flat_map(|words| words.lines()) {
+            self.log.line(&format!("ssh: {line}"));
+        }
+        Err(failure)
+    }
+
+    /// Returns the line that the log shows before the output.
+    fn header(&self) -> String {
+        let on = if self.step.is_remote() { self.step.on.as_str() } else { "" };
+        // A word that no shell can be given has no place in a plan, but a log shows what it is given.
+        format!("{on}$ {}", ssh::quote(self.words).unwrap_or_else(|_| self.words.join(" ")))
+    }
+
+    fn argv(&self, ssh_log: &Path) -> Result<Vec<OsString>, ssh::NotQuotable> {
+        if self.step.is_remote() {
+            return ssh::command(&self.step.on, self.words, Some(ssh_log));
+        }
+        Ok(self.words.iter().map(OsString::from).collect())
+    }
+
+    /// Returns the working directory on this machine; `~`, and what is relative, lie in the user's home.
+    fn dir(&self, home: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+        let Some(cwd) = self.step.cwd.as_deref() else { return Ok(None) };
+        let below = if cwd == "~" { "" } else { cwd.strip_prefix("~/").unwrap_or(cwd) };
+        let dir = match home {
+            _ if below.starts_with('/') => PathBuf::from(below),
+            Some(home) => home.join(below),
+            None => return Err(not_started(format!("{cwd} lies in a home that is not known: set HOME"))),
+        };
+        if dir.is_dir() { Ok(Some(dir)) } else { Err(not_started(format!("there is no folder {}", dir.display()))) }
+    }
+
+    /// Returns how long the step may take, as seen from here.
+    fn limit(&self) -> Duration {
+        let limit = Duration::from_secs(self.step.timeout_s);
+        if self.step.is_remote() { limit + REMOTE_GRACE } else { limit }
+    }
+
+    /// Starts the gate and waits until it leads its session.
+    fn start_gate(&self, gate: &Path, argv: Vec<OsString>, dir: Option<&Path>) -> Result<(Child, PipeWriter), Failure> {
+        let start = || {
+            let (waiting, opening) = io::pipe()?;
+            let mut child = Child::start(&gate::command(gate, argv), dir, Some(waiting), Leader::Itself)?;
+            let ready = child.first_byte(GATE)?;
+            Ok((child, opening, ready))
+        };
+        let (child, opening, ready) =
+            start().map_err(|e: io::Error| not_started(format!("{}: {e}", gate.display())))?;
+        if ready == Some(gate::READY) {
+            return Ok((child, opening));
+        }
+        drop(opening);
+        let mut said: Vec<u8> = ready.into_iter().collect();
+        let _ = child.wait(Duration::ZERO, Duration::from_secs(1), &mut |bytes| {
+            crate::process::keep_last(&mut said, bytes, Answer::MAX);
+        });
+        let said = String::from_utf8_lossy(&said);
+        let said = last_line(&said).map_or("it said nothing".into(), plain);
+        Err(not_started(format!("{} is no gate: {said}", gate.display())))
+    }
+}
+
+fn not_started(message: String) -> Failure {
+    Failure::new(Reason::NotStarted, message)
+}
+
+fn open(mut gate: PipeWriter) -> io::Result<()> {
+    gate.write_all(&[gate::GO])
+}
+
+/// Where ssh writes its own words, so that they are not mistaken for the command's. An ssh that knows no such file
+/// leaves none.
+struct SshLog {
+    path: PathBuf,
+}
+
+impl SshLog {
+    fn new(job: &Job<'_>, number: usize) -> SshLog {
+        SshLog { path: job.logs.join(format!(".{}.{number}.ssh", job.started.file_name())) }
+    }
+
+    fn read(&self) -> Option<String> {
+        let mut words = Vec::new();
+        let file = std::fs::File::open(&self.path).ok()?;
+        file.take(Answer::MAX as u64).read_to_end(&mut words).ok()?;
+        Some(String::from_utf8_lossy(&words).into_owned())
+    }
+}
+
+impl Drop for SshLog {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}

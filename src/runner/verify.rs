@@ -1,0 +1,126 @@
+//! Health after the last step: without a break for `min_healthy`, within `healthy_deadline`. The semantics are Nomad's.
+
+use std::time::{Duration, Instant};
+
+use super::log::Log;
+use super::verdict::{Failure, Reason, plain};
+use crate::flow::action::Outcome;
+use crate::flow::health::Health;
+use crate::flow::plan::Verify;
+
+/// How often health is looked at.
+const EVERY: Duration = Duration::from_millis(500);
+
+/// Waits for health; what was seen last is left in `health`.
+pub fn verify(
+    bounds: &Verify,
+    probe: &mut dyn FnMut() -> Health,
+    log: &mut Log,
+    outcome: &mut Outcome,
+    health: &mut Option<Health>,
+) -> Result<(), Failure> {
+    let Verify { check, min_healthy_s, healthy_deadline_s, .. } = bounds;
+    log.line(&format!("hlctl: waiting for {min_healthy_s} s of health within {healthy_deadline_s} s: {check}"));
+    let mut watch = Watch::new(bounds);
+    let began = Instant::now();
+    loop {
+        let asked = began.elapsed();
+        let found = probe();
+        if health.as_ref() != Some(&found) {
+            log.line(&format!("hlctl: after {} s: {found}", began.elapsed().as_secs()));
+        }
+        let verdict = watch.look(asked, began.elapsed(), found.is_healthy());
+        let last = health.insert(found);
+        match verdict {
+            Verdict::Wait => std::thread::sleep(EVERY.saturating_sub(began.elapsed().saturating_sub(asked))),
+            Verdict::Healthy => {
+                let fact =
+                    format!("healthy for {min_healthy_s} s, {} s after the last step", began.elapsed().as_secs());
+                outcome.facts.insert("verified".into(), fact);
+                return Ok(());
+            }
+            Verdict::Late => {
+                let message = format!(
+                    "not healthy for {min_healthy_s} s within {healthy_deadline_s} s of the last step; last seen {last}"
+                );
+                return Err(Failure {
+                    exit_code: outcome.exit_code,
+                    ..Failure::new(Reason::NotHealthyAfter, plain(&message))
+                });
+            }
+        }
+    }
+}
+
+/// What is to be done after one look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Wait,
+    Healthy,
+    Late,
+}
+
+/// Since when health has been unbroken. Times are counted from the end of the last step.
+#[derive(Debug)]
+struct Watch {
+    wanted: Duration,
+    deadline: Duration,
+    since: Option<Duration>,
+}
+
+impl Watch {
+    fn new(bounds: &Verify) -> Watch {
+        let seconds = Duration::from_secs;
+        Watch { wanted: seconds(bounds.min_healthy_s), deadline: seconds(bounds.healthy_deadline_s), since: None }
+    }
+
+    /// Takes one look: when it was asked for, when the answer came, and what it was. Health counts from the answer; a
+    /// look asked for by the deadline is in time.
+    fn look(&mut self, asked: Duration, answered: Duration, is_healthy: bool) -> Verdict {
+        self.since = is_healthy.then(|| self.since.unwrap_or(answered));
+        let is_enough = self.since.is_some_and(|since| answered - since >= self.wanted);
+        if is_enough && asked <= self.deadline {
+            Verdict::Healthy
+        } else if asked >= self.deadline {
+            Verdict::Late
+        } else {
+            Verdict::Wait
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Looks every 500 ms at a service that is healthy where `healthy` says so; returns the end and when it came.
+    fn watched(min_healthy_s: u64, healthy_deadline_s: u64, healthy: impl Fn(f64) -> bool) -> (Verdict, f64) {
+        let bounds = Verify { check: "tcp a:1".into(), min_healthy_s, healthy_deadline_s, on_failure: "none".into() };
+        let mut watch = Watch::new(&bounds);
+        let mut now = Duration::ZERO;
+        loop {
+            let verdict = watch.look(now, now, healthy(now.as_secs_f64()));
+            if verdict != Verdict::Wait {
+                return (verdict, now.as_secs_f64());
+            }
+            now += EVERY;
+        }
+    }
+
+    #[test]
+    fn health_must_be_unbroken_for_long_enough() {
+        assert_eq!(watched(10, 300, |_| true), (Verdict::Healthy, 10.0));
+        assert_eq!(watched(10, 300, |s| s >= 7.0), (Verdict::Healthy, 17.0));
+        assert_eq!(watched(10, 300, |s| s != 9.5), (Verdict::Healthy, 20.0), "a break starts it anew");
+        assert_eq!(watched(0, 300, |s| s >= 3.0), (Verdict::Healthy, 3.0));
+    }
+
+    #[test]
+    fn health_that_comes_too_late_is_none() {
+        assert_eq!(watched(10, 30, |_| false), (Verdict::Late, 30.0));
+        assert_eq!(watched(10, 30, |s| s > 20.0), (Verdict::Late, 30.0));
+        assert_eq!(watched(10, 30, |s| s >= 20.0), (Verdict::Healthy, 30.0));
+        assert_eq!(watched(10, 30, |s| s as u64 % 5 != 0), (Verdict::Late, 30.0));
+        assert_eq!(watched(60, 30, |_| true), (Verdict::Late, 30.0));
+    }
+}
