@@ -11,6 +11,8 @@ pub mod plan;
 pub mod approve;
 pub mod reject;
 pub mod ask;
+pub mod execute;
+pub mod logs;
 pub mod actions;
 pub mod status;
 pub mod silence;

@@ -39,11 +39,20 @@ pub fn run(command: Command, cx: &Context) -> Result<Exit> {
             None => emit(cx, &commands::audit::show(cx, &args)?),
         },
         Command::Digest(args) => emit(cx, &commands::digest::run(cx, &args)?),
-        Command::Execute(_)
-        | Command::Logs(_)
-        | Command::Demo(_)
-        | Command::Completions { .. }
-        | Command::Man { .. } => todo!(),
+        Command::Execute(args) => {
+            let cx = &cx.on(args.this.node.as_ref());
+            let say = |line: &str| {
+                if cx.output.interactive || cx.output.verbose > 0 {
+                    note_line(line);
+                }
+            };
+            repeat(cx, args.every.every, |cx| emit(cx, &commands::execute::run(cx, &args, &say)?))
+        }
+        Command::Logs(args) if cx.output.json => emit(cx, &commands::logs::whole(cx, &args)?),
+        Command::Logs(args) => tolerate_closed(commands::logs::stream(cx, &args, &mut std::io::stdout().lock())),
+        Command::Completions { shell } => emit(cx, &commands::completions::run(shell)),
+        Command::Man { command, dir } => emit(cx, &commands::man::run(command.as_deref(), dir.as_deref())?),
+        Command::Demo(_) => todo!(),
         Command::StepGate { .. } | Command::DemoService { .. } => todo!(),
     }
 }
@@ -67,6 +76,17 @@ fn emit(cx: &Context, report: &impl Report) -> Result<Exit> {
         note_line(&note);
     }
     Ok(report.exit())
+}
+
+/// Ends well where the reader of stdout went away.
+fn tolerate_closed(result: Result<()>) -> Result<Exit> {
+    let closed = |e: &color_eyre::Report| {
+        e.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    };
+    match result {
+        Err(e) if !closed(&e) => Err(e),
+        _ => Ok(Exit::Done),
+    }
 }
 
 /// Prints to stdout; a reader that went away is no error.

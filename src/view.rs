@@ -14,6 +14,7 @@ pub mod observe;
 pub mod reconcile;
 pub mod plan;
 pub mod queue;
+pub mod execute;
 pub mod status;
 pub mod lists;
 pub mod digest;

@@ -1,0 +1,186 @@
+//! `hlctl execute`: claims what was approved, oldest first, one action at a time on each node, and runs it once.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use serde::Serialize;
+
+use crate::cli;
+use crate::context::Context;
+use crate::fail::{Advised, Result};
+use crate::flow::action::ActionId;
+use crate::flow::config::Config;
+use crate::flow::desired::Desired;
+use crate::flow::lifecycle::State;
+use crate::flow::name::NodeName;
+use crate::store;
+use crate::store::actions::{self, Entry};
+use crate::store::pass::Pass;
+use crate::store::root::Root;
+use crate::store::transition;
+
+mod claim;
+mod interrupted;
+mod one;
+mod tell;
+
+/// What a pass did.
+#[derive(Debug, Default, Serialize)]
+pub struct ExecuteReport {
+    /// Whether another execute is running; then nothing else is said.
+    pub busy: bool,
+    /// Whether nothing was run.
+    pub dry_run: bool,
+    /// The actions that ended, or would be run, in the order of their ends.
+    pub actions: Vec<Done>,
+    /// The actions that stay approved, and why.
+    pub left: BTreeMap<ActionId, String>,
+    /// What went wrong beside the actions.
+    pub errors: Vec<String>,
+}
+
+/// An action that a pass dealt with.
+#[derive(Debug, Clone, Serialize)]
+pub struct Done {
+    /// Its ID.
+    pub id: ActionId,
+    /// The state that it came to.
+    pub state: State,
+    /// Why it failed, or what is known of its success.
+    pub reason: Option<String>,
+    /// The reason in words.
+    pub message: Option<String>,
+    /// For how long it ran, in milliseconds.
+    pub took_ms: i64,
+}
+
+/// Tells a person at the terminal what is going on.
+pub type Say<'a> = &'a (dyn Fn(&str) + Sync);
+
+/// Runs one pass.
+pub fn run(cx: &Context, args: &cli::Execute, say: Say<'_>) -> Result<ExecuteReport> {
+    let root = cx.root()?;
+    super::queue::refuse_mirror(&root)?;
+    if args.dry_run {
+        return preview(cx, &root);
+    }
+    let Some(pass) = Pass::start(&root, "execute").advised()? else {
+        return Ok(ExecuteReport { busy: true, ..ExecuteReport::default() });
+    };
+    match execute(cx, &root, args.jobs, say) {
+        Ok(report) => {
+            let counts = [("left".to_owned(), report.left.len() as u64)].into();
+            let left = report.left.values().next().cloned();
+            pass.end(report.errors.first().cloned().or(left), counts).advised()?;
+            Ok(report)
+        }
+        Err(report) => {
+            pass.end(Some(report.to_string()), BTreeMap::new()).advised()?;
+            Err(report)
+        }
+    }
+}
+
+/// What the actions of a pass share.
+struct Shared<'a> {
+    cx: &'a Context,
+    root: &'a Root,
+    desired: &'a Desired,
+    config: &'a Config,
+    say: Say<'a>,
+    report: Mutex<ExecuteReport>,
+}
+
+impl Shared<'_> {
+    fn report(&self, edit: impl FnOnce(&mut ExecuteReport)) {
+        // A report of lists is whole even after a thread panicked while it held it.
+        edit(&mut self.report.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+}
+
+fn execute(cx: &Context, root: &Root, jobs: u16, say: Say<'_>) -> Result<ExecuteReport> {
+    let listing = actions::list(root, &[State::Approved, State::Running])?;
+    if listing.entries.is_empty() && listing.invalid.is_empty() {
+        return Ok(ExecuteReport::default());
+    }
+    let config = store::config::read(root).advised()?;
+    let desired = cx.desired()?;
+    let shared = Shared { cx, root, desired: &desired, config: &config, say, report: Mutex::default() };
+    shared.report(|r| r.errors.extend(listing.invalid.iter().map(|i| format!("not an action: {i}"))));
+    let ready = settled(&shared, listing)?;
+    let (running, approved): (Vec<Entry>, Vec<Entry>) = ready.into_iter().partition(|e| e.state == State::Running);
+    for entry in running {
+        interrupted::finish(&shared, entry);
+    }
+    let nodes = Mutex::new(by_node(&desired, approved).into_iter());
+    let next = || nodes.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                while let Some((_, entries)) = next() {
+                    one::run_node(&shared, entries);
+                }
+            });
+        }
+    });
+    Ok(shared.report.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+}
+
+/// Returns the entries that may be dealt with: not those that stand in two states, and each with what a hand did
+/// written down.
+fn settled(shared: &Shared<'_>, mut listing: actions::Listing) -> Result<Vec<Entry>> {
+    let pending = actions::list(shared.root, &[State::Pending])?;
+    listing.entries.extend(pending.entries);
+    let doubled = listing.doubled();
+    for (id, states) in &doubled {
+        let states: Vec<&str> = states.iter().map(|s| s.as_str()).collect();
+        let error = format!("{id} stands in {} at once: remove one of the files", states.join(" and "));
+        shared.report(|r| r.errors.push(error));
+    }
+    let ours = |e: &Entry| e.state != State::Pending && !doubled.contains_key(&e.action.id);
+    listing.entries.retain(ours);
+    let (settled, failed) = transition::settle(shared.root, listing.entries, shared.cx.now());
+    shared.report(|r| r.errors.extend(failed.iter().map(ToString::to_string)));
+    Ok(settled)
+}
+
+/// Returns the approved actions of each node, oldest approval first; nodes in the order of their oldest.
+fn by_node(desired: &Desired, mut approved: Vec<Entry>) -> Vec<(NodeName, Vec<Entry>)> {
+    approved.sort_by(|a, b| (a.since(), &a.action.id).cmp(&(b.since(), &b.action.id)));
+    let mut nodes: Vec<(NodeName, Vec<Entry>)> = Vec::new();
+    for entry in approved {
+        let node = desired.canonical(&entry.action.node);
+        match nodes.iter_mut().find(|(known, _)| *known == node) {
+            Some((_, entries)) => entries.push(entry),
+            None => nodes.push((node, vec![entry])),
+        }
+    }
+    nodes
+}
+
+/// Says what a pass would do, and does nothing.
+fn preview(cx: &Context, root: &Root) -> Result<ExecuteReport> {
+    let desired = cx.desired()?;
+    let config = store::config::read(root).advised()?;
+    let listing = actions::list(root, &[State::Approved])?;
+    let mut report = ExecuteReport { dry_run: true, ..ExecuteReport::default() };
+    report.errors.extend(listing.invalid.iter().map(|i| format!("not an action: {i}")));
+    for entry in by_node(&desired, listing.entries).into_iter().flat_map(|(_, entries)| entries) {
+        let id = entry.action.id.clone();
+        match claim::judge(&desired, &config, &entry, cx.now()) {
+            claim::Verdict::Stays(why) => drop(report.left.insert(id, why)),
+            claim::Verdict::Fails(outcome) => report.actions.push(Done {
+                id,
+                state: State::Failed,
+                reason: outcome.reason,
+                message: outcome.message,
+                took_ms: 0,
+            }),
+            claim::Verdict::Runs { plan, .. } => {
+                let message = Some(format!("{} steps, {}", plan.steps.len(), plan.digest));
+                report.actions.push(Done { id, state: State::Running, reason: None, message, took_ms: 0 });
+            }
+        }
+    }
+    Ok(report)
+}

@@ -1,0 +1,78 @@
+//! What becomes of an approved action at its claim: its plan is made again from the desired state and held against
+//! the one that was approved.
+
+use crate::flow::action::Outcome;
+use crate::flow::config::Config;
+use crate::flow::desired::{Desired, Host};
+use crate::flow::hostfile::Service;
+use crate::flow::plan::Plan;
+use crate::flow::reconcile::CLOCK_TOLERANCE_MS;
+use crate::flow::time::{Stamp, span};
+use crate::store::actions::Entry;
+
+/// What becomes of it.
+pub enum Verdict<'a> {
+    /// It stays approved: what it needs cannot be known now.
+    Stays(String),
+    /// It fails before anything runs.
+    Fails(Outcome),
+    /// It runs.
+    Runs {
+        /// The plan.
+        plan: Plan,
+        /// On which host.
+        host: &'a Host,
+        /// For which service.
+        service: Option<&'a Service>,
+        /// Whether no plan was approved.
+        unpinned: bool,
+    },
+}
+
+/// Decides. What runs comes from the desired state; of the action's file only the pinned digest counts.
+pub fn judge<'a>(desired: &'a Desired, config: &Config, entry: &Entry, now: Stamp) -> Verdict<'a> {
+    let action = &entry.action;
+    let node = desired.canonical(&action.node);
+    let host = match desired.host(&node) {
+        Ok(host) => host,
+        Err(_) => {
+            let error = desired.broken.get(&node).and_then(|e| e.first()).or(desired.strays.first());
+            let why = error.map_or(format!("{} holds no host", desired.path.display()), ToString::to_string);
+            return Verdict::Stays(format!("the desired state of {node} is not known: {why}"));
+        }
+    };
+    if let Some(expired) = expired(config, entry, now) {
+        return Verdict::Fails(failed("approval_expired", expired, now));
+    }
+    let changed = |message: String| Verdict::Fails(failed("plan_changed_since_approval", message, now));
+    let Some(host) = host else { return changed(format!("{node} has left hosts/")) };
+    let service = match &action.service {
+        Some(name) => match host.service(name) {
+            Some(service) => Some(service),
+            None => return changed(format!("{name} has left the services.yaml of {node}")),
+        },
+        None => None,
+    };
+    let plan = match Plan::make(host, service, action.kind) {
+        Ok(plan) => plan,
+        Err(e) => return changed(e.to_string()),
+    };
+    match &action.plan_digest {
+        Some(pinned) if *pinned != plan.digest => {
+            changed(format!("approved was {pinned}, the plan is now {}", plan.digest))
+        }
+        pinned => Verdict::Runs { unpinned: pinned.is_none(), plan, host, service },
+    }
+}
+
+fn expired(config: &Config, entry: &Entry, now: Stamp) -> Option<String> {
+    let ttl = config.policy.approval_ttl?;
+    let approved = entry.since().filter(|at| at.since(now) <= CLOCK_TOLERANCE_MS)?;
+    let late = now.since(approved.plus(ttl));
+    (late > 0).then(|| format!("the approval of {approved} ended {} ago", span(late)))
+}
+
+fn failed(reason: &str, message: String, now: Stamp) -> Outcome {
+    let reason = Some(reason.to_owned());
+    Outcome { reason, message: Some(message), started_at: Some(now), finished_at: Some(now), ..Outcome::default() }
+}

@@ -1,0 +1,173 @@
+//! One approved action from its claim to its end.
+
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::claim::{self, Verdict};
+use super::{Done, Shared, tell};
+use crate::flow::action::{Action, ActionId, Outcome, Via, raw};
+use crate::flow::desired::Host;
+use crate::flow::hostfile::Service;
+use crate::flow::lifecycle::{State, Transition};
+use crate::flow::mask::secrets_of_env_file;
+use crate::flow::plan::Plan;
+use crate::flow::time::Stamp;
+use crate::probe;
+use crate::runner::{self, Group, Job, Node};
+use crate::store::actions::Entry;
+use crate::store::transition::{self, Asked, Changes, NotDone};
+
+/// What the file of a running action holds of its execution, so that whoever finds it can end what is left of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Running {
+    /// When the execution began: it names the log.
+    pub started_at: Stamp,
+    /// Where the step runs: `local`, or an ssh destination.
+    pub on: Option<String>,
+    /// The step's process group.
+    pub group: Option<Group>,
+}
+
+/// Runs a node's approved actions, one after the other. Once the node itself could not be had, the others wait.
+pub fn run_node(shared: &Shared<'_>, entries: Vec<Entry>) {
+    let mut node = Node::default();
+    let mut unavailable: Option<String> = None;
+    for entry in entries {
+        if let Some(why) = &unavailable {
+            shared.report(|r| drop(r.left.insert(entry.action.id.clone(), why.clone())));
+            continue;
+        }
+        if let Verdict::Stays(why) = claim::judge(shared.desired, shared.config, &entry, shared.cx.now()) {
+            shared.report(|r| {
+                r.errors.push(format!("{} stays approved: {why}", entry.action.id));
+                r.left.insert(entry.action.id.clone(), why);
+            });
+            continue;
+        }
+        match run_one(shared, &entry.action.id, &mut node) {
+            Ok(true) => unavailable = Some(format!("{} could not be reached in this pass", entry.action.node)),
+            Ok(false) => {}
+            Err(e) => shared.report(|r| r.errors.push(format!("{}: {e}", entry.action.id))),
+        }
+    }
+}
+
+/// Claims an action, runs it and records its end. Returns whether the node itself could not be had.
+fn run_one(shared: &Shared<'_>, id: &ActionId, node: &mut Node) -> Result<bool, NotDone> {
+    let started = shared.cx.now();
+    let mut verdict = None;
+    let claimed = transition::apply(shared.root, id, Transition::Claim, &asked(started, None), |entry| {
+        let judged = claim::judge(shared.desired, shared.config, entry, started);
+        let running = Running { started_at: started, on: None, group: None };
+        let mut changes = Changes { set: vec![("running", raw(&running))], plan: None };
+        match &judged {
+            Verdict::Stays(why) => {
+                let advice = "mend the host file (`hlctl check`)".into();
+                return Err(NotDone::Refused { message: why.clone(), advice });
+            }
+            // Should this process die before the end is recorded, the next one knows why it had to fail.
+            Verdict::Fails(outcome) => changes.set.push(("result", raw(outcome))),
+            Verdict::Runs { plan, .. } => {
+                changes.set.push(("result", raw(&())));
+                changes.set.push(("plan", raw(&plan.masked(&shared.cx.secrets))));
+                changes.plan = Some(plan.digest.clone());
+            }
+        }
+        verdict = Some(judged);
+        Ok(changes)
+    })?;
+    match verdict {
+        Some(Verdict::Runs { plan, host, service, unpinned }) => {
+            (shared.say)(&format!("{id}: {} steps on {}", plan.steps.len(), host.node));
+            tell::started(shared, &claimed.action);
+            let ran = run_plan(shared, &claimed, &plan, host, service, node)?;
+            let outcome = Outcome { unpinned, ..ran.outcome };
+            finish(shared, &claimed.action, outcome)?;
+            tell::health(shared, &claimed.action, ran.health.as_ref());
+            Ok(ran.node_unavailable)
+        }
+        Some(Verdict::Fails(outcome)) => finish(shared, &claimed.action, outcome).map(|()| false),
+        Some(Verdict::Stays(_)) | None => Ok(false),
+    }
+}
+
+fn run_plan(
+    shared: &Shared<'_>,
+    claimed: &Entry,
+    plan: &Plan,
+    host: &Host,
+    service: Option<&Service>,
+    node: &mut Node,
+) -> Result<runner::Ran, NotDone> {
+    let (cx, root, id) = (shared.cx, shared.root, &claimed.action.id);
+    let started = running_of(&claimed.action).map_or_else(|| cx.now(), |r| r.started_at);
+    let logs = root.actions().join("logs").join(id.as_str());
+    root.make_dir(&logs)?;
+    let mut secrets = cx.secrets.clone();
+    secrets.extend(env_secrets(plan, cx.home.as_deref()));
+    let mut current = claimed.clone();
+    let mut record = |group: &Group| {
+        let on = plan.steps.get(group.step.saturating_sub(1)).map(|step| step.on.clone());
+        let running = Running { started_at: started, on, group: Some(group.clone()) };
+        let noted = transition::annotate(root, &current, vec![("running", raw(&running))]);
+        current = noted.map_err(|e| io::Error::other(e.to_string()))?;
+        Ok(())
+    };
+    let mut look = service
+        .and_then(|s| s.settings.check.as_ref())
+        .map(|check| move || probe::check(check, &host.connection, probe::TIMEOUT));
+    let job = Job {
+        gate: &cx.exe,
+        home: cx.home.as_deref(),
+        clock: cx.clock,
+        secrets: &secrets,
+        started,
+        logs: &logs,
+        owner: root.owner(),
+        record: &mut record,
+        probe: look.as_mut().map(|look| look as &mut dyn FnMut() -> crate::flow::health::Health),
+    };
+    let mut ran = runner::run_plan(plan, job, node);
+    ran.outcome.log = Some(format!("actions/logs/{id}/{}.log", started.file_name()));
+    Ok(ran)
+}
+
+/// Returns the secrets in the `.env` of the Compose projects that a plan touches on this machine.
+fn env_secrets(plan: &Plan, home: Option<&Path>) -> Vec<String> {
+    let local = plan.steps.iter().filter(|step| step.compose && !step.is_remote());
+    let folders = local.filter_map(|step| {
+        let at = step.argv.iter().position(|word| word == "--project-directory")?;
+        let folder = Path::new(step.argv.get(at + 1)?);
+        Some(step.cwd.as_ref().and(home).map_or(folder.to_owned(), |home| home.join(folder)))
+    });
+    folders.filter_map(|f| std::fs::read_to_string(f.join(".env")).ok()).flat_map(|t| secrets_of_env_file(&t)).collect()
+}
+
+/// Returns what the file says of its execution.
+pub fn running_of(action: &Action) -> Option<Running> {
+    serde_json::from_str(action.fields.get("running")?.get()).ok()
+}
+
+/// Records the end of a running action, tells the event log of it and reports it.
+pub fn finish(shared: &Shared<'_>, action: &Action, outcome: Outcome) -> Result<(), NotDone> {
+    let now = shared.cx.now();
+    let (transition, state) = match outcome.reason {
+        None => (Transition::Complete, State::Completed),
+        Some(_) => (Transition::Fail, State::Failed),
+    };
+    let asked = asked(now, outcome.reason.clone());
+    let set = vec![("result", raw(&outcome)), ("running", raw(&()))];
+    transition::apply(shared.root, &action.id, transition, &asked, |_| Ok(Changes { set, plan: None }))?;
+    tell::ended(shared, action, state, &outcome);
+    let took_ms = outcome.finished_at.zip(outcome.started_at).map_or(0, |(to, from)| to.since(from).max(0));
+    let done = Done { id: action.id.clone(), state, reason: outcome.reason, message: outcome.message, took_ms };
+    (shared.say)(&format!("{}: {state}{}", done.id, done.reason.as_ref().map_or(String::new(), |r| format!(" ({r})"))));
+    shared.report(|r| r.actions.push(done));
+    Ok(())
+}
+
+fn asked(at: Stamp, note: Option<String>) -> Asked {
+    Asked { at, by: "execute".into(), via: Via::Execute, peer: None, note }
+}
