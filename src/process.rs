@@ -49,7 +49,12 @@ pub enum Leader {
 
 impl Child {
     /// Starts a command with standard output and error in one pipe; standard input is `/dev/null` unless given.
-    pub fn start(argv: &[OsString], dir: Option<&Path>, stdin: Option<PipeReader>, leader: Leader) -> io::Result<Child> {
+    pub fn start(
+        argv: &[OsString],
+        dir: Option<&Path>,
+        stdin: Option<PipeReader>,
+        leader: Leader,
+    ) -> io::Result<Child> {
         let (program, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let (output, writer) = io::pipe()?;
         let mut command = duct::cmd(program, arguments).stderr_to_stdout().stdout_file(writer).unchecked();
@@ -79,7 +84,7 @@ impl Child {
     /// Returns the next byte of the output, or nothing where it ended or none came in time.
     pub fn first_byte(&mut self, within: Duration) -> io::Result<Option<u8>> {
         let mut fds = [PollFd::new(&self.output, PollFlags::IN)];
-        if poll(&mut fds, Some(&timespec(within)))? == 0 {
+        if !any_ready(&mut fds, within)? {
             return Ok(None);
         }
         let mut byte = [0];
@@ -125,7 +130,9 @@ impl Child {
         let linger = Instant::now() + LINGER;
         while open {
             let pause = linger.saturating_duration_since(Instant::now());
-            open = !pause.is_zero() && wait_for(Some(&self.output), None, pause)?.0 && pass_on(&mut self.output, &mut buffer, sink)?;
+            open = !pause.is_zero()
+                && wait_for(Some(&self.output), None, pause)?.0
+                && pass_on(&mut self.output, &mut buffer, sink)?;
         }
         let status = if alive { None } else { self.handle.try_wait()?.map(|output| output.status) };
         Ok(Ended { status, timed_out: stage != Stage::Running })
@@ -148,11 +155,9 @@ enum Stage {
 
 /// Waits until there is output, or the child has ended, or the time is up.
 fn wait_for(output: Option<&PipeReader>, ended: Option<&PipeReader>, pause: Duration) -> io::Result<(bool, bool)> {
-    let mut fds: Vec<PollFd<'_>> = [output, ended].into_iter().flatten().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
-    match poll(&mut fds, Some(&timespec(pause))) {
-        Ok(_) | Err(rustix::io::Errno::INTR) => {}
-        Err(e) => return Err(e.into()),
-    }
+    let mut fds: Vec<PollFd<'_>> =
+        [output, ended].into_iter().flatten().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
+    any_ready(&mut fds, pause)?;
     let mut ready = fds.iter().map(|fd| !fd.revents().is_empty());
     let mut next = |asked: bool| asked && ready.next().unwrap_or(false);
     Ok((next(output.is_some()), next(ended.is_some())))
@@ -165,10 +170,11 @@ fn pass_on(output: &mut PipeReader, buffer: &mut [u8], sink: &mut dyn FnMut(&[u8
     Ok(n > 0)
 }
 
-fn timespec(pause: Duration) -> Timespec {
+/// Waits until one of these is ready, and returns whether one is.
+pub fn any_ready(fds: &mut [PollFd<'_>], pause: Duration) -> io::Result<bool> {
     // Rounded up to the millisecond, so that a pause about to end is not spun through.
-    let pause = pause + Duration::from_millis(1);
-    Timespec { tv_sec: i64::try_from(pause.as_secs()).unwrap_or(i64::MAX), tv_nsec: pause.subsec_nanos().into() }
+    let pause = Timespec::try_from(pause + Duration::from_millis(1)).map_err(io::Error::other)?;
+    Ok(rustix::io::retry_on_intr(|| poll(fds, Some(&pause)))? > 0)
 }
 
 /// What a short command answered.

@@ -67,10 +67,7 @@ pub fn run_plan(plan: &Plan, job: Job<'_>, node: &mut Node) -> Ran {
     let mut outcome = Outcome { started_at: Some(job.started), ..Outcome::default() };
     let mut health = None;
     let clock = job.clock;
-    let failure = match execute(plan, job, node, &mut outcome, &mut health) {
-        Ok(()) => None,
-        Err(failure) => Some(failure),
-    };
+    let failure = execute(plan, job, node, &mut outcome, &mut health).err();
     outcome.finished_at = Some(clock.now());
     if let Some(failure) = &failure {
         outcome.reason = Some(failure.reason.as_str().to_owned());
@@ -87,9 +84,16 @@ pub fn run_plan(plan: &Plan, job: Job<'_>, node: &mut Node) -> Ran {
     }
 }
 
-fn execute(plan: &Plan, mut job: Job<'_>, node: &mut Node, outcome: &mut Outcome, health: &mut Option<Health>) -> Result<(), Failure> {
-    let mut log = log::Log::create(job.logs, &job.started.file_name(), job.secrets, job.owner)
-        .map_err(|e| Failure::new(Reason::NotStarted, format!("cannot write the log in {}: {e}", job.logs.display())))?;
+fn execute(
+    plan: &Plan,
+    mut job: Job<'_>,
+    node: &mut Node,
+    outcome: &mut Outcome,
+    health: &mut Option<Health>,
+) -> Result<(), Failure> {
+    let mut log = log::Log::create(job.logs, &job.started.file_name(), job.secrets, job.owner).map_err(|e| {
+        Failure::new(Reason::NotStarted, format!("cannot write the log in {}: {e}", job.logs.display()))
+    })?;
     let result = step::run_steps(plan, &mut job, node, &mut log, outcome);
     if let Err(failure) = &result {
         log.line(&format!("hlctl: {}: {}", failure.reason.as_str(), failure.message));

@@ -100,9 +100,21 @@ impl Trouble {
             Some(Self::HostKey)
         } else if has(&["Permission denied (", "Too many authentication failures", "No more authentication methods"]) {
             Some(Self::Refused)
-        } else if has(&["ssh: connect to host", "ssh: Could not resolve", "kex_exchange_identification", "banner exchange"]) {
+        } else if has(&[
+            "ssh: connect to host",
+            "ssh: Could not resolve",
+            "kex_exchange_identification",
+            "banner exchange",
+        ]) {
             Some(Self::Unreachable)
-        } else if has(&["closed by remote host", "client_loop:", "not responding", "Read from remote host", "mux_client_", "Shared connection to"]) {
+        } else if has(&[
+            "closed by remote host",
+            "client_loop:",
+            "not responding",
+            "Read from remote host",
+            "mux_client_",
+            "Shared connection to",
+        ]) {
             Some(Self::ConnectionLost)
         } else {
             None
@@ -148,7 +160,10 @@ mod tests {
             ("ssh: connect to host 10.0.0.1 port 22: Connection refused", Trouble::Unreachable),
             ("ssh: connect to host h port 22: No route to host", Trouble::Unreachable),
             ("ssh: Could not resolve hostname nope: Name or service not known", Trouble::Unreachable),
-            ("kex_exchange_identification: Connection closed by remote host\nConnection closed by h port 22", Trouble::Unreachable),
+            (
+                "kex_exchange_identification: Connection closed by remote host\nConnection closed by h port 22",
+                Trouble::Unreachable,
+            ),
             ("Connection timed out during banner exchange", Trouble::Unreachable),
             ("command-line: line 0: Bad configuration option: x", Trouble::Unreachable),
             ("", Trouble::Unreachable),

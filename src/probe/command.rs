@@ -15,8 +15,11 @@ pub fn run(argv: &Argv, via: &Connection, within: Duration) -> Health {
         Connection::Local => (Ok(argv.words().iter().map(OsString::from).collect::<Vec<_>>()), within),
         Connection::Ssh(destination) => {
             let seconds = within.as_secs().max(1).to_string();
-            let wrapped: Vec<String> =
-                ["timeout", "-k", "1", &seconds].into_iter().map(str::to_owned).chain(argv.words().iter().cloned()).collect();
+            let wrapped: Vec<String> = ["timeout", "-k", "1", &seconds]
+                .into_iter()
+                .map(str::to_owned)
+                .chain(argv.words().iter().cloned())
+                .collect();
             (ssh::command(destination, &wrapped, None), within + Duration::from_secs(CONNECT_TIMEOUT_S + 1))
         }
     };
@@ -33,7 +36,9 @@ pub fn run(argv: &Argv, via: &Connection, within: Duration) -> Health {
         (Some(255), Connection::Ssh(destination)) if Trouble::recognize(said).is_some() => {
             Health::Unknown { detail: format!("ssh to {destination}: {said}") }
         }
-        (Some(124 | 137 | 143), Connection::Ssh(_)) => Health::failed(format!("{program} took longer than {} s", within.as_secs())),
+        (Some(124 | 137 | 143), Connection::Ssh(_)) => {
+            Health::failed(format!("{program} took longer than {} s", within.as_secs()))
+        }
         (Some(code), _) => Health::failed(format!("{program} ended with {code}: {said}")),
         (None, _) => Health::failed(format!("{program} was ended by a signal: {said}")),
     }

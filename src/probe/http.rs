@@ -24,7 +24,13 @@ use crate::flow::hostfile::Address;
 const MOST: u64 = 1 << 20;
 
 /// Gets a URL once. Redirects are answers like any other.
-pub fn get(url: &str, status: Option<u16>, contains: Option<&str>, via: &Connection, end: Instant) -> Result<(), ConnectError> {
+pub fn get(
+    url: &str,
+    status: Option<u16>,
+    contains: Option<&str>,
+    via: &Connection,
+    end: Instant,
+) -> Result<(), ConnectError> {
     let uri: Uri = url.parse().map_err(|e| ConnectError::Service(format!("{url} is not a URL: {e}")))?;
     let mut stream = connect::connect(&address(&uri), via, end)?;
     let agent = agent(stream.socket.try_clone()?, end);

@@ -43,15 +43,20 @@ impl Compose {
                     let (status, timed_out) = (answer.ended.status, answer.ended.timed_out);
                     let end = StepEnd { status, timed_out, took: started.elapsed(), output: &answer.output, ssh: None };
                     // A node that cannot be asked has not said that it lacks the command.
-                    if let Some(failure) = judge(&step, &end).filter(|f| f.reason.is_node_s() || f.reason == Reason::Timeout) {
+                    if let Some(failure) =
+                        judge(&step, &end).filter(|f| f.reason.is_node_s() || f.reason == Reason::Timeout)
+                    {
                         return Err(failure);
                     }
                 }
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound && on == LOCAL => {}
-                Err(e) => return Err(Failure::new(Reason::NotStarted, format!("cannot ask for the compose command: {e}"))),
+                Err(e) => {
+                    return Err(Failure::new(Reason::NotStarted, format!("cannot ask for the compose command: {e}")));
+                }
             }
         }
-        let message = "neither `docker compose` nor `docker-compose` answers: install Docker's compose plugin on the node";
+        let message =
+            "neither `docker compose` nor `docker-compose` answers: install Docker's compose plugin on the node";
         Err(Failure::new(Reason::NoCompose, message))
     }
 
@@ -87,7 +92,11 @@ impl std::fmt::Display for Compose {
 
 fn version_step(on: &str, compose: Compose) -> Step {
     let words = compose.words().iter().copied().chain(["version"]);
-    let wrapper = if on == LOCAL { vec![] } else { vec!["timeout".into(), "-k".into(), KILL_AFTER_S.to_string(), PROBE_S.to_string()] };
+    let wrapper = if on == LOCAL {
+        vec![]
+    } else {
+        vec!["timeout".into(), "-k".into(), KILL_AFTER_S.to_string(), PROBE_S.to_string()]
+    };
     let argv = wrapper.into_iter().chain(words.map(str::to_owned)).collect();
     Step { on: on.into(), argv, cwd: None, timeout_s: PROBE_S, phase: crate::flow::plan::Phase::Apply, compose: false }
 }

@@ -106,7 +106,8 @@ impl Files {
         }
         let room = usize::try_from(self.room).unwrap_or(usize::MAX);
         let (head, tail) = bytes.split_at(bytes.len().min(room));
-        let written = self.head.write_all(head).and_then(|()| if tail.is_empty() { Ok(()) } else { self.tail.write(tail) });
+        let written =
+            self.head.write_all(head).and_then(|()| if tail.is_empty() { Ok(()) } else { self.tail.write(tail) });
         self.room -= head.len() as u64;
         self.error = written.err();
     }
@@ -133,7 +134,10 @@ mod tests {
         log.output(b"no newline hunt");
         log.output(b"er22");
         log.line("exit code 1");
-        assert_eq!(std::fs::read_to_string(head_path(dir.path(), "t")).unwrap(), "$ login ***\nno newline ***\nexit code 1\n");
+        assert_eq!(
+            std::fs::read_to_string(head_path(dir.path(), "t")).unwrap(),
+            "$ login ***\nno newline ***\nexit code 1\n"
+        );
         assert!(log.recent().starts_with("no newline ***"), "{}", log.recent());
     }
 

@@ -20,7 +20,13 @@ const GATE: Duration = Duration::from_secs(30);
 const REMOTE_GRACE: Duration = Duration::from_secs(5);
 
 /// Runs a plan's steps; what is learnt on the way goes into the outcome.
-pub fn run_steps(plan: &Plan, job: &mut Job<'_>, node: &mut Node, log: &mut Log, outcome: &mut Outcome) -> Result<(), Failure> {
+pub fn run_steps(
+    plan: &Plan,
+    job: &mut Job<'_>,
+    node: &mut Node,
+    log: &mut Log,
+    outcome: &mut Outcome,
+) -> Result<(), Failure> {
     if let Some(at) = plan.steps.iter().position(|s| s.compose) {
         let found = node.compose(&plan.steps[at].on).inspect_err(|_| outcome.failed_step = Some(at + 1))?;
         outcome.facts.insert("compose".into(), found.to_string());
@@ -76,7 +82,8 @@ impl Run<'_> {
         let (limit, log) = (self.limit(), &mut *self.log);
         let ended = child.wait(limit, Duration::from_secs(KILL_AFTER_S), &mut |bytes| log.output(bytes));
         log.flush();
-        let ended = ended.map_err(|e| Failure::new(Reason::StepFailed, format!("its end could not be waited for: {e}")))?;
+        let ended =
+            ended.map_err(|e| Failure::new(Reason::StepFailed, format!("its end could not be waited for: {e}")))?;
         let said = ssh_log.read();
         let end = StepEnd {
             status: ended.status,
@@ -132,7 +139,8 @@ impl Run<'_> {
             let ready = child.first_byte(GATE)?;
             Ok((child, opening, ready))
         };
-        let (child, opening, ready) = start().map_err(|e: io::Error| not_started(format!("{}: {e}", gate.display())))?;
+        let (child, opening, ready) =
+            start().map_err(|e: io::Error| not_started(format!("{}: {e}", gate.display())))?;
         if ready == Some(gate::READY) {
             return Ok((child, opening));
         }

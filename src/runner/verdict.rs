@@ -118,11 +118,13 @@ fn timeout(step: &Step) -> Failure {
 
 /// Returns what ssh's 255 means; none where it was the command's own exit code.
 fn ssh_failed(step: &Step, end: &StepEnd<'_>) -> Option<Failure> {
+    let last = last_line(end.output).unwrap_or_default();
     let (trouble, words) = match end.ssh {
-        Some(words) if words.trim().is_empty() => return None,
-        Some(words) => (Trouble::of(words), words),
+        Some(words) if !words.trim().is_empty() => (Trouble::of(words), words),
+        // The one thing that ssh says past its own log: the other side hung up.
+        Some(_) => (Trouble::recognize(last).filter(|t| *t == Trouble::ConnectionLost)?, last),
         // An ssh that keeps no log of its own speaks among the output.
-        None => (Trouble::recognize(last_line(end.output).unwrap_or_default())?, end.output),
+        None => (Trouble::recognize(last)?, last),
     };
     let said = last_line(words).unwrap_or_default();
     let message = format!("ssh to {}: {}; {}", step.on, plain(said), trouble.advice());
@@ -198,7 +200,13 @@ mod tests {
     }
 
     fn end(code: i32, output: &str) -> StepEnd<'_> {
-        StepEnd { status: Some(ExitStatus::from_raw(code << 8)), timed_out: false, took: Duration::from_secs(1), output, ssh: None }
+        StepEnd {
+            status: Some(ExitStatus::from_raw(code << 8)),
+            timed_out: false,
+            took: Duration::from_secs(1),
+            output,
+            ssh: None,
+        }
     }
 
     fn reason(step: &Step, end: &StepEnd<'_>) -> &'static str {
@@ -230,7 +238,10 @@ mod tests {
         let refused = "o@other: Permission denied (publickey).";
         let said = |ssh| StepEnd { ssh, ..end(255, refused) };
         assert_eq!(reason(&remote, &said(Some(""))), "fetch_failed");
-        assert_eq!(reason(&remote, &said(Some("ssh: connect to host h port 22: Connection refused"))), "ssh_unreachable");
+        assert_eq!(
+            reason(&remote, &said(Some("ssh: connect to host h port 22: Connection refused"))),
+            "ssh_unreachable"
+        );
         assert_eq!(reason(&remote, &said(None)), "ssh_refused");
         let lost = judge(&remote, &said(Some("Connection to h closed by remote host."))).unwrap();
         assert!(lost.may_still_run && lost.reason.is_node_s());

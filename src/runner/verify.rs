@@ -34,13 +34,19 @@ pub fn verify(
         match verdict {
             Verdict::Wait => std::thread::sleep(EVERY.saturating_sub(began.elapsed().saturating_sub(asked))),
             Verdict::Healthy => {
-                let fact = format!("healthy for {min_healthy_s} s, {} s after the last step", began.elapsed().as_secs());
+                let fact =
+                    format!("healthy for {min_healthy_s} s, {} s after the last step", began.elapsed().as_secs());
                 outcome.facts.insert("verified".into(), fact);
                 return Ok(());
             }
             Verdict::Late => {
-                let message = format!("not healthy for {min_healthy_s} s within {healthy_deadline_s} s of the last step; last seen {last}");
-                return Err(Failure { exit_code: outcome.exit_code, ..Failure::new(Reason::NotHealthyAfter, plain(&message)) });
+                let message = format!(
+                    "not healthy for {min_healthy_s} s within {healthy_deadline_s} s of the last step; last seen {last}"
+                );
+                return Err(Failure {
+                    exit_code: outcome.exit_code,
+                    ..Failure::new(Reason::NotHealthyAfter, plain(&message))
+                });
             }
         }
     }
@@ -114,7 +120,7 @@ mod tests {
         assert_eq!(watched(10, 30, |_| false), (Verdict::Late, 30.0));
         assert_eq!(watched(10, 30, |s| s > 20.0), (Verdict::Late, 30.0));
         assert_eq!(watched(10, 30, |s| s >= 20.0), (Verdict::Healthy, 30.0));
-        assert_eq!(watched(10, 30, |s| s as u64 % 5 != 0), (Verdict::Late, 30.0));
+        assert_eq!(watched(10, 30, |s| s != s.floor()), (Verdict::Late, 30.0));
         assert_eq!(watched(60, 30, |_| true), (Verdict::Late, 30.0));
     }
 }
