@@ -121,9 +121,11 @@ mod over_sshd {
     #[test]
     #[ignore = "run by checks_over_a_real_sshd"]
     fn checks_as_the_node_sees_them() {
-        for host in [GOOD, FISH, SHARED] {
-            all_checks(&Connection::Ssh(host.into()));
-        }
+        std::thread::scope(|scope| {
+            for host in [GOOD, FISH, SHARED] {
+                scope.spawn(move || all_checks(&Connection::Ssh(host.into())));
+            }
+        });
     }
 
     #[test]

@@ -121,6 +121,7 @@ pub fn option_env(name: &str) -> String {
 }
 
 /// Returns whether a program is there; where end-to-end tests are required, one that is missing is a failure.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 pub fn has(program: &str) -> bool {
     let found = option_env("PATH").split(':').chain(["/usr/sbin"]).any(|dir| Path::new(dir).join(program).exists());
     assert!(found || option_env("HLCTL_REQUIRE_E2E") != "1", "{program} is missing and HLCTL_REQUIRE_E2E=1");
