@@ -32,7 +32,7 @@ pub struct Global {
     /// Data directory [default: HLCTL_ROOT, else /opt/homelab]
     #[arg(long, global = true, help_heading = "Global options", value_name = "DIR")]
     pub root: Option<PathBuf>,
-    /// Desired state [default: HLCTL_HOSTS, else <root>/hosts]
+    /// Desired state [default: HLCTL_HOSTS, else hosts/ in the root]
     #[arg(long, global = true, help_heading = "Global options", value_name = "DIR")]
     pub hosts: Option<PathBuf>,
     /// Print JSON instead of tables

@@ -7,8 +7,8 @@ use crate::fail::{Advised, Result, fail};
 use crate::flow::desired::{self, Desired};
 use crate::flow::name::NodeName;
 use crate::flow::time::{Clock, Stamp};
-use crate::store::hosts;
 use crate::store::root::Root;
+use crate::store::{hosts, people};
 
 /// Where the data directory is when nobody says otherwise.
 pub const DEFAULT_ROOT: &str = "/opt/homelab";
@@ -24,8 +24,8 @@ pub struct Context {
     pub this_node: Option<NodeName>,
     /// `NODE_ALIAS_MAP` as it was given.
     pub alias_map: Option<String>,
-    /// Who is asking.
-    pub operator: String,
+    /// Who called sudo, if somebody did.
+    pub sudo_user: Option<String>,
     /// From which address, where they came over ssh.
     pub peer: Option<String>,
     /// Values that must never be shown.
@@ -59,6 +59,19 @@ impl Context {
     /// Returns the time now.
     pub fn now(&self) -> Stamp {
         self.clock.now()
+    }
+
+    /// Returns who is asking: behind sudo, the person who called it. Looked up only when it is needed.
+    pub fn operator(&self) -> String {
+        let uid = rustix::process::getuid();
+        let behind_sudo = self.sudo_user.clone().filter(|_| uid.is_root());
+        behind_sudo.unwrap_or_else(|| people::user_name(uid.as_raw()))
+    }
+
+    /// Returns these surroundings on a machine of this name, where one is given.
+    pub fn on(&self, node: Option<&NodeName>) -> Context {
+        let this_node = node.or(self.this_node.as_ref()).cloned();
+        Context { this_node, ..self.clone() }
     }
 
     /// Opens the data directory.

@@ -44,7 +44,16 @@ macro_rules! advised {
         }
     )*};
 }
-advised!(crate::store::root::RootError, crate::store::atomic::WriteError, crate::store::config::ConfigError);
+advised!(
+    crate::store::root::RootError,
+    crate::store::atomic::WriteError,
+    crate::store::config::ConfigError,
+    crate::store::transition::NotDone,
+    crate::store::silences::SilencesError,
+    crate::store::silences::ChangeError,
+    crate::store::events::ReadError,
+    crate::store::world::WorldError
+);
 
 /// Turns a typed error of the store, which knows its advice, into a report.
 pub trait Advised<T> {

@@ -1,17 +1,26 @@
 //! The pure heart: events → world → drift → actions → plan. Values in, values out; nothing here knows a
 //! file, a process, the environment or the clock (`tests/layers.rs` holds it to that).
 
-pub mod action;
-pub mod config;
-pub mod desired;
-pub mod digest;
-pub mod fields;
-pub mod health;
-pub mod hostfile;
-pub mod lifecycle;
-pub mod mask;
+pub mod time;
 pub mod name;
+pub mod fields;
+pub mod json;
+pub mod digest;
+pub mod mask;
+pub mod yaml;
+pub mod config;
+pub mod event;
+pub mod intake;
+pub mod fold;
+pub mod world;
+pub mod hostfile;
+pub mod desired;
+pub mod action;
+pub mod lifecycle;
 pub mod plan;
 pub mod ssh;
-pub mod time;
-pub mod yaml;
+pub mod health;
+pub mod drift;
+pub mod silence;
+pub mod reconcile;
+pub mod status;

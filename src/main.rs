@@ -64,7 +64,7 @@ fn context(cli: &Cli) -> Context {
         hosts: global.hosts.clone().or_else(|| path("HLCTL_HOSTS")),
         this_node: this_node.or_else(host_name),
         alias_map: var("NODE_ALIAS_MAP"),
-        operator: operator(),
+        sudo_user: var("SUDO_USER"),
         peer: var("SSH_CONNECTION").and_then(|c| c.split_whitespace().next().map(str::to_owned)),
         secrets: secrets(),
         home: path("HOME"),
@@ -82,11 +82,4 @@ fn context(cli: &Cli) -> Context {
             interactive: std::io::stdin().is_terminal() && std::io::stderr().is_terminal(),
         },
     }
-}
-
-/// Returns who is asking: behind sudo, the person who called it.
-fn operator() -> String {
-    let uid = rustix::process::getuid();
-    let behind_sudo = if uid.is_root() { var("SUDO_USER") } else { None };
-    behind_sudo.unwrap_or_else(|| hlctl::store::people::user_name(uid.as_raw()))
 }

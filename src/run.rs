@@ -1,9 +1,10 @@
 //! From the command line to a verb and from its report to the screen: the one place that prints.
 
 use std::io::Write;
+use std::time::Duration;
 
-use crate::cli::Command;
-use crate::commands;
+use crate::cli::{AuditVerb, Command};
+use crate::commands::{self, ask};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::fail::{self, Result};
@@ -13,7 +14,48 @@ use crate::view::{self, Report, Style};
 pub fn run(command: Command, cx: &Context) -> Result<Exit> {
     match command {
         Command::Init(args) => emit(cx, &commands::init::run(cx, &args)?),
-        _ => todo!(),
+        Command::Check => emit(cx, &commands::check::run(cx)?),
+        Command::Observe(args) => repeat(cx, args.every.every, |cx| emit(cx, &commands::observe::run(cx, &args)?)),
+        Command::Reconcile(args) => {
+            let cx = &cx.on(args.this.node.as_ref());
+            repeat(cx, args.every.every, |cx| emit(cx, &commands::reconcile::run(cx, &args)?))
+        }
+        Command::Request(args) => emit(cx, &commands::request::run(cx, &args)?),
+        Command::Plan(args) => emit(cx, &commands::plan::run(cx, &args)?),
+        Command::Approve(args) if ask::is_left_open(cx, &args.select) => emit(cx, &ask::approve_each(cx, &args)?),
+        Command::Approve(args) => emit(cx, &commands::approve::run(cx, &args)?),
+        Command::Reject(args) if ask::is_left_open(cx, &args.select) => emit(cx, &ask::reject_each(cx, &args)?),
+        Command::Reject(args) => emit(cx, &commands::reject::run(cx, &args)?),
+        Command::Actions(args) => emit(cx, &commands::actions::list(cx, &args)?),
+        Command::Show(args) => emit(cx, &commands::actions::show(cx, &args)?),
+        Command::Status(args) => {
+            let summary = commands::status::run(cx)?;
+            emit(cx, &summary)?;
+            Ok(if args.check && !summary.attention.is_empty() { Exit::Attention } else { Exit::Done })
+        }
+        Command::Silence(args) => emit(cx, &commands::silence::run(cx, &args)?),
+        Command::Audit(args) => match args.verb {
+            Some(AuditVerb::Verify) => emit(cx, &commands::audit::verify(cx)?),
+            None => emit(cx, &commands::audit::show(cx, &args)?),
+        },
+        Command::Digest(args) => emit(cx, &commands::digest::run(cx, &args)?),
+        Command::Execute(_)
+        | Command::Logs(_)
+        | Command::Demo(_)
+        | Command::Completions { .. }
+        | Command::Man { .. } => todo!(),
+        Command::StepGate { .. } | Command::DemoService { .. } => todo!(),
+    }
+}
+
+/// Runs a pass once, or again and again with a pause; a round that failed does not end the others.
+fn repeat(cx: &Context, every: Option<Duration>, mut pass: impl FnMut(&Context) -> Result<Exit>) -> Result<Exit> {
+    let Some(pause) = every else { return pass(cx) };
+    loop {
+        if let Err(report) = pass(cx) {
+            complain(&report, cx, false);
+        }
+        std::thread::sleep(pause);
     }
 }
 
@@ -38,7 +80,7 @@ fn print(text: &str) -> Result<()> {
 
 /// Prints a line to stderr; nobody listening there is no error.
 fn note_line(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "hlctl: {}", view::clean_lines(text));
+    let _ = writeln!(std::io::stderr().lock(), "hlctl: {}", view::clean(text));
 }
 
 /// Prints an error with its causes and its advice; a backtrace only if it was asked for.

@@ -1,10 +1,17 @@
 //! The only code that touches the root. Every path is built in [`root`], every whole-file write goes through
 //! [`atomic`], every pass holds a [`lock`].
 
+pub mod root;
 pub mod atomic;
-pub mod config;
-pub mod hosts;
 pub mod lock;
 pub mod pass;
 pub mod people;
-pub mod root;
+pub mod config;
+pub mod hosts;
+pub mod events;
+pub mod world;
+pub mod drift;
+pub mod silences;
+pub mod actions;
+pub mod transition;
+pub mod audit;

@@ -10,6 +10,13 @@ use crate::context::Output;
 use crate::exit::Exit;
 
 pub mod table;
+pub mod observe;
+pub mod reconcile;
+pub mod plan;
+pub mod queue;
+pub mod status;
+pub mod lists;
+pub mod digest;
 
 /// What a verb has to say, once, whatever the form.
 pub trait Report: Serialize {

@@ -159,7 +159,7 @@ impl Desired {
 
     /// Returns whether `hosts/` says anything at all: it is there and holds a host.
     pub fn is_verdict(&self) -> bool {
-        !self.missing && !(self.hosts.is_empty() && self.broken.is_empty())
+        !self.missing && (!self.hosts.is_empty() || !self.broken.is_empty())
     }
 
     /// Returns whether nothing is broken.

@@ -159,14 +159,27 @@ pub struct Standing {
 
 /// Returns how a history relates to the directory of its file.
 ///
-/// A last entry that names another directory was never committed if the one before it names this one; else the
-/// file was moved by hand, and what its history says happened before that.
+/// A last entry that names another directory was never committed if the one before it names this one, or if a hand
+/// moved the file between `pending/` and `approved/` while that transition was under way. Else the file was moved
+/// by hand, and what its history says happened before that.
 pub fn standing(state: State, history: &[HistoryEntry]) -> Standing {
     let n = history.len();
     match history {
         [.., last] if last.to == state => Standing { committed: n, uncommitted: false, by_hand: false },
         [.., before, _] if before.to == state => Standing { committed: n - 1, uncommitted: true, by_hand: false },
+        [.., before, last] if overtaken(before.to, last.to, state) => {
+            Standing { committed: n - 1, uncommitted: true, by_hand: true }
+        }
         _ => Standing { committed: n, uncommitted: false, by_hand: true },
+    }
+}
+
+/// Returns whether a hand overtook a transition: it left a state but never came where the history says.
+fn overtaken(from: State, to: State, found: State) -> bool {
+    match (from, to) {
+        (State::Pending, State::Rejected | State::Cancelled) => found == State::Approved,
+        (State::Approved, State::Running) => found == State::Pending,
+        _ => false,
     }
 }
 
@@ -226,6 +239,8 @@ mod tests {
             (S::Approved, &[S::Pending, S::Approved, S::Running, S::Failed], 4, false, true),
             (S::Running, &[S::Pending, S::Approved, S::Running, S::Failed], 3, true, false),
             (S::Rejected, &[S::Pending, S::Approved], 2, false, true),
+            (S::Approved, &[S::Pending, S::Rejected], 1, true, true),
+            (S::Pending, &[S::Pending, S::Approved, S::Running], 2, true, true),
         ] {
             let expected = Standing { committed, uncommitted, by_hand };
             assert_eq!(standing(state, &history(states)), expected, "{state} {states:?}");

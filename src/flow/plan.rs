@@ -9,6 +9,7 @@ use super::action::ActionType;
 use super::desired::{Connection, Host};
 use super::digest::Digester;
 use super::hostfile::{Check, OnFailure, Runtime, Service};
+use super::mask::mask;
 
 /// Seconds between the SIGTERM of a step that took too long and its SIGKILL (contract 5.3).
 pub const KILL_AFTER_S: u64 = 10;
@@ -101,6 +102,18 @@ impl Plan {
         let name = service.map(|s| s.name.as_str());
         plan.digest = plan.digest_of(kind, host.node.as_str(), name);
         Ok(plan)
+    }
+
+    /// Returns the plan as it may be shown and kept: secrets masked, the digest that of the plan that runs.
+    pub fn masked(&self, secrets: &[String]) -> Plan {
+        let mut plan = self.clone();
+        for word in plan.steps.iter_mut().flat_map(|step| &mut step.argv) {
+            *word = mask(word, secrets);
+        }
+        if let Some(verify) = &mut plan.verify {
+            verify.check = mask(&verify.check, secrets);
+        }
+        plan
     }
 
     fn digest_of(&self, kind: ActionType, node: &str, service: Option<&str>) -> String {

@@ -97,6 +97,11 @@ impl Root {
         self.path.join("config.yaml")
     }
 
+    /// Returns whether this root mirrors another: nothing may be decided here.
+    pub fn is_mirror(&self) -> bool {
+        self.state("is-mirror").exists()
+    }
+
     /// Makes a folder and those above it, below the root, owned as the root is.
     pub fn make_dir(&self, path: &Path) -> Result<(), WriteError> {
         if path.is_dir() {

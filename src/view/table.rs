@@ -35,6 +35,9 @@ pub fn table(style: Style, head: &[&str], rows: Vec<Vec<Toned>>) -> String {
             }
         }));
     }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     let lines: Vec<String> = table.lines().map(|l| l.trim_end().to_owned()).collect();
     lines.join("\n") + "\n"
 }

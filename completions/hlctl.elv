@@ -1,0 +1,370 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[hlctl] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'hlctl'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'hlctl'= {
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --node 'This machine''s name among the nodes [default: HLCTL_NODE, else the host name]'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand init 'Make the data directory'
+            cand observe 'Fold the events into the world (a pass)'
+            cand reconcile 'Compare the desired state with the world and queue what it takes (a pass)'
+            cand execute 'Run what was approved (a pass)'
+            cand approve 'Approve pending actions'
+            cand reject 'Reject pending actions'
+            cand actions 'List the queue'
+            cand show 'Show one action with its plan and history'
+            cand logs 'Print the output of an action''s executions'
+            cand request 'Queue an action that you want'
+            cand plan 'Print what would run'
+            cand status 'Show nodes, services, drift, queue and passes'
+            cand silence 'Hold new actions and notifications for a while'
+            cand audit 'Show the audit log, or verify it'
+            cand check 'Lint config.yaml and the host files'
+            cand digest 'Print the world as Markdown'
+            cand demo 'Play a homelab of three nodes in a temporary root'
+            cand completions 'Print a shell''s completions'
+            cand man 'Print the man page of hlctl, or of one command'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'hlctl;init'= {
+            cand --owner 'Whom it belongs to, as UID or UID:GID'
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --dry-run 'Say what would be made'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;observe'= {
+            cand --every 'Repeat the pass, with this pause between (10s, 1m)'
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --full 'Read every event again, whatever the checkpoint says'
+            cand --dry-run 'Say what would change, write nothing'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;reconcile'= {
+            cand --every 'Repeat the pass, with this pause between (10s, 1m)'
+            cand --node 'This machine''s name among the nodes'
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --dry-run 'Say what would be queued and cancelled, write nothing'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;execute'= {
+            cand --jobs 'Nodes side by side'
+            cand --every 'Repeat the pass, with this pause between (10s, 1m)'
+            cand --node 'This machine''s name among the nodes'
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --dry-run 'Say what would run, run nothing'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;approve'= {
+            cand --risk 'Those of this risk'
+            cand --node 'Those of this node'
+            cand --digest 'Approve only if the plan still has this digest'
+            cand --note 'A note for the history'
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --all 'All pending actions'
+            cand --dry-run 'Say what would be approved'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;reject'= {
+            cand --risk 'Those of this risk'
+            cand --node 'Those of this node'
+            cand --reason 'Why'
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --all 'All pending actions'
+            cand --dry-run 'Say what would be rejected'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;actions'= {
+            cand --state 'Only this state (repeatable)'
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;show'= {
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;logs'= {
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand -f 'Go on while it runs'
+            cand --follow 'Go on while it runs'
+            cand --raw 'Print the bytes as they are, control characters included'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;request'= {
+            cand --note 'Why, for the history'
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --dry-run 'Say what would be queued'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;plan'= {
+            cand --node 'Those of this node'
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;status'= {
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --check 'Exit with 3 when something needs a person'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;silence'= {
+            cand --for 'For how long (2h)'
+            cand --why 'Why'
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --end 'End it now'
+            cand --dry-run 'Say what would be held'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;audit'= {
+            cand --last 'Only the last lines'
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand verify 'Find any line changed, removed, reordered or cut off the end'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'hlctl;audit;verify'= {
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;audit;help'= {
+            cand verify 'Find any line changed, removed, reordered or cut off the end'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'hlctl;audit;help;verify'= {
+        }
+        &'hlctl;audit;help;help'= {
+        }
+        &'hlctl;check'= {
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;digest'= {
+            cand --max 'Most bytes'
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;demo'= {
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --script 'Go through it without asking'
+            cand --keep 'Keep the root, to look at the files'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;completions'= {
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;man'= {
+            cand --dir 'Write all pages into this directory instead'
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;help'= {
+            cand init 'Make the data directory'
+            cand observe 'Fold the events into the world (a pass)'
+            cand reconcile 'Compare the desired state with the world and queue what it takes (a pass)'
+            cand execute 'Run what was approved (a pass)'
+            cand approve 'Approve pending actions'
+            cand reject 'Reject pending actions'
+            cand actions 'List the queue'
+            cand show 'Show one action with its plan and history'
+            cand logs 'Print the output of an action''s executions'
+            cand request 'Queue an action that you want'
+            cand plan 'Print what would run'
+            cand status 'Show nodes, services, drift, queue and passes'
+            cand silence 'Hold new actions and notifications for a while'
+            cand audit 'Show the audit log, or verify it'
+            cand check 'Lint config.yaml and the host files'
+            cand digest 'Print the world as Markdown'
+            cand demo 'Play a homelab of three nodes in a temporary root'
+            cand completions 'Print a shell''s completions'
+            cand man 'Print the man page of hlctl, or of one command'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'hlctl;help;init'= {
+        }
+        &'hlctl;help;observe'= {
+        }
+        &'hlctl;help;reconcile'= {
+        }
+        &'hlctl;help;execute'= {
+        }
+        &'hlctl;help;approve'= {
+        }
+        &'hlctl;help;reject'= {
+        }
+        &'hlctl;help;actions'= {
+        }
+        &'hlctl;help;show'= {
+        }
+        &'hlctl;help;logs'= {
+        }
+        &'hlctl;help;request'= {
+        }
+        &'hlctl;help;plan'= {
+        }
+        &'hlctl;help;status'= {
+        }
+        &'hlctl;help;silence'= {
+        }
+        &'hlctl;help;audit'= {
+            cand verify 'Find any line changed, removed, reordered or cut off the end'
+        }
+        &'hlctl;help;audit;verify'= {
+        }
+        &'hlctl;help;check'= {
+        }
+        &'hlctl;help;digest'= {
+        }
+        &'hlctl;help;demo'= {
+        }
+        &'hlctl;help;completions'= {
+        }
+        &'hlctl;help;man'= {
+        }
+        &'hlctl;help;help'= {
+        }
+    ]
+    $completions[$command]
+}

@@ -1,0 +1,91 @@
+//! `hlctl actions` and `hlctl show`: the queue, and one action with its plan and history.
+
+use serde::Serialize;
+
+use super::plan::{self, Planned};
+use crate::cli;
+use crate::context::Context;
+use crate::fail::{Advised, Result};
+use crate::flow::action::raw;
+use crate::flow::fields::Fields;
+use crate::flow::lifecycle::State;
+use crate::flow::time::Stamp;
+use crate::store::actions::{self, Entry, Invalid};
+use crate::store::transition::NotDone;
+
+/// The queue.
+#[derive(Debug, Serialize)]
+pub struct ActionsReport {
+    /// Each is its file's object plus `state`.
+    pub actions: Vec<Fields>,
+    /// What is no action.
+    pub invalid: Vec<Invalid>,
+    /// The same as values.
+    #[serde(skip)]
+    pub entries: Vec<Entry>,
+    /// The time, for ages.
+    #[serde(skip)]
+    pub now: Stamp,
+}
+
+/// Lists the queue: all states, or those asked for.
+pub fn list(cx: &Context, args: &cli::Actions) -> Result<ActionsReport> {
+    let root = cx.root()?;
+    let states = if args.state.is_empty() { &State::ALL[..] } else { &args.state };
+    let mut listing = actions::list(&root, states)?;
+    listing.entries.sort_by(|a, b| (a.state, a.since(), &a.action.id).cmp(&(b.state, b.since(), &b.action.id)));
+    Ok(ActionsReport {
+        actions: listing.entries.iter().map(with_state).collect(),
+        invalid: listing.invalid,
+        entries: listing.entries,
+        now: cx.now(),
+    })
+}
+
+/// Returns an action's object plus its state, its history as far as it is true.
+pub fn with_state(entry: &Entry) -> Fields {
+    let mut fields = entry.action.fields.clone();
+    fields.set("id", raw(&entry.action.id));
+    fields.set("state", raw(&entry.state));
+    if entry.standing.uncommitted {
+        fields.set("history", raw(entry.history()));
+    }
+    fields
+}
+
+/// One action.
+#[derive(Debug, Serialize)]
+pub struct ShowReport {
+    /// Its file's object plus `state`.
+    pub action: Fields,
+    /// Its plan as it is now.
+    pub planned: Option<Planned>,
+    /// How many older records of the ID there are in `actions/history/`.
+    pub older: usize,
+    /// The same as a value.
+    #[serde(skip)]
+    pub entry: Entry,
+    /// The time, for ages.
+    #[serde(skip)]
+    pub now: Stamp,
+}
+
+/// Looks one action up.
+pub fn show(cx: &Context, args: &cli::Show) -> Result<ShowReport> {
+    let root = cx.root()?;
+    let places = actions::find(&root, &args.id).map_err(NotDone::from).advised()?;
+    if places.live.len() > 1 {
+        let states = places.live.iter().map(|e| e.state).collect();
+        return Err(NotDone::Doubled { id: args.id.clone(), states }).advised();
+    }
+    let unknown = || NotDone::Unknown { id: args.id.clone(), nearest: actions::nearest_id(&root, &args.id) };
+    let entry = places.current().cloned().ok_or_else(unknown).advised()?;
+    let planned = match entry.state {
+        State::Pending | State::Approved => {
+            plan::run(cx, &cli::PlanArgs { id: Some(args.id.clone()), node: None })?.plans.pop()
+        }
+        _ => None,
+    };
+    let older = actions::older(&root, &args.id);
+    Ok(ShowReport { action: with_state(&entry), planned, older, entry, now: cx.now() })
+}

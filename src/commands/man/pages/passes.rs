@@ -1,0 +1,179 @@
+//! The pages of hlctl itself and of its passes.
+
+use super::{DONE, FAILED, PASS_DONE, Page, USAGE};
+
+/// The pages.
+pub const PAGES: &[Page] = &[
+    Page {
+        name: "hlctl",
+        text: &[
+            "`hlctl` is the control plane of a homelab. It holds a desired state in files against what the nodes report, \
+             queues what it would take to bring them together, and runs what a person has approved. All of it lives in \
+             one data directory, the root, and every step is a short program run that ends.",
+            "The loop: the agents of the nodes write events; `observe` folds them into the world; `reconcile` compares \
+             the world with the desired state in `hosts/` and queues actions; `approve` or `reject` decides about them; \
+             `execute` runs the approved ones and verifies the result. Any of these can be killed at any moment and run again.",
+            "The directory that holds an action's file is its state, so that `ls`, `mv` and `rm` work on the queue too: \
+             moving a file from `actions/pending/` to `actions/approved/` is an approval. What was approved is what runs: \
+             the approval pins the digest of the plan, and another plan is refused.",
+            "Results go to standard output, everything else to standard error. `--json` prints the same report as JSON.",
+        ],
+        examples: &[
+            ("See the whole loop on this machine, without Docker and without a root:", &["hlctl demo --script"]),
+            (
+                "Go through it once by hand:",
+                &["hlctl observe", "hlctl reconcile", "hlctl approve", "hlctl execute", "hlctl status"],
+            ),
+            (
+                "Ask from a monitoring system whether a person is needed:",
+                &["hlctl status --check || echo \"look at hlctl\""],
+            ),
+        ],
+        exits: &[
+            (0, "Done, or nothing to do, or another pass of the kind is running."),
+            (1, "It failed, or some of it did: the rest was done."),
+            (2, "The command line was wrong."),
+            (3, "`status --check`: something needs a person."),
+            (4, "`execute`: the pass ran, and at least one action became failed in it."),
+        ],
+        environment: &[
+            ("HLCTL_ROOT", "The data directory, where `--root` is not given; else /opt/homelab."),
+            ("HLCTL_HOSTS", "The desired state, where `--hosts` is not given; else hosts below the root."),
+            ("HLCTL_NODE", "This machine's name among the nodes, where `--node` is not given; else the host name."),
+            (
+                "NODE_ALIAS_MAP",
+                "A JSON object of other node names and the canonical ones, on top of the aliases in `host.yaml`. One that is \
+                 not such an object is an error before anything is written.",
+            ),
+            ("NO_COLOR", "If set and not empty, no colours unless `--color always` is given."),
+            ("RUST_BACKTRACE", "If set to 1, errors are followed by a backtrace."),
+        ],
+        files: &[("/opt/homelab", "The root, unless told otherwise. hlctl-files(5) describes what it holds.")],
+        see: &[
+            "hlctl-files(5)",
+            "hlctl-init",
+            "hlctl-observe",
+            "hlctl-reconcile",
+            "hlctl-approve",
+            "hlctl-execute",
+            "hlctl-status",
+            "hlctl-demo",
+        ],
+    },
+    Page {
+        name: "hlctl-init",
+        text: &[
+            "Makes the root and the folders in it. What is there already stays as it is, so that running it again changes \
+             nothing. `--owner` gives the tree to the user whose timers will run the passes, 1000 by custom; that takes the \
+             super-user.",
+            "Whatever hlctl makes later, run by the super-user, belongs to the owner of the root, so that `sudo hlctl approve` \
+             does not lock that user out.",
+        ],
+        examples: &[
+            ("Make the usual root for the user 1000:", &["sudo hlctl init --owner 1000:1000"]),
+            (
+                "Make a root to try things in, with the desired state in a git checkout:",
+                &["hlctl --root /tmp/lab --hosts ~/homelab/hosts init"],
+            ),
+        ],
+        exits: &[DONE, (1, "A folder could not be made or given away."), USAGE],
+        environment: &[],
+        files: &[],
+        see: &["hlctl", "hlctl-check", "hlctl-files(5)"],
+    },
+    Page {
+        name: "hlctl-observe",
+        text: &[
+            "Reads the events below `events/` and folds them into `world/services.json` and `world/nodes.json`. The newest \
+             event of a service wins, whatever the order of files, lines and passes; duplicates change nothing. A world that \
+             did not change is not written again.",
+            "A checkpoint remembers where reading stopped. It is only a hint: without it, or when it makes no sense, every \
+             event is read again, with the same result.",
+            "A line or file that is no event is set aside and counted, and the pass goes on; the newest twenty are shown with \
+             file, line and cause. Events more than five minutes ahead of the clock wait until their time has come.",
+        ],
+        examples: &[
+            ("Run one pass:", &["hlctl observe"]),
+            ("Repeat it every ten seconds, without a timer:", &["hlctl observe --every 10s"]),
+            ("Read everything again, for instance after editing old events:", &["hlctl observe --full"]),
+        ],
+        exits: &[PASS_DONE, FAILED, USAGE],
+        environment: &[],
+        files: &[
+            (
+                "events/YYYY-MM-DD/",
+                "The events: one in a `.json` file or an array of them, one a line in a `.jsonl` file.",
+            ),
+            ("world/services.json, world/nodes.json", "The world."),
+            ("state/observer_checkpoint.json", "The hint. Removing it is harmless."),
+        ],
+        see: &["hlctl-reconcile", "hlctl-status", "hlctl-files(5)"],
+    },
+    Page {
+        name: "hlctl-reconcile",
+        text: &[
+            "Compares the desired state with the world, writes the drift, queues an action for what is missing or unhealthy, \
+             and cancels pending actions whose drift is gone. The same drift always gives the same action ID; one that is \
+             already pending is left as it is, and a second pass on an unchanged tree writes nothing.",
+            "A missing service is redeployed. An unhealthy one is restarted where the reason is `containers_not_running` or \
+             `mqtt_unreachable`, else redeployed. A full disk gets a clean-up. While one action for a service is approved or \
+             running, no other is queued. Services with `monitor: false` are skipped.",
+            "After an action completed, its ID is held for `settle`; after one was rejected, until the drift has gone once or \
+             for `reject_hold`. After one failed, it is queued again with the last error shown. `hlctl status` shows every \
+             hold with its end.",
+            "A host whose files cannot be read keeps its actions: its desired state is unknown, not empty. Without a readable \
+             world nothing is queued and nothing cancelled.",
+        ],
+        examples: &[
+            ("Run one pass, and see what it would do before:", &["hlctl reconcile --dry-run", "hlctl reconcile"]),
+            ("Run both passes of the loop every minute:", &["hlctl observe --every 1m & hlctl reconcile --every 1m"]),
+        ],
+        exits: &[
+            PASS_DONE,
+            (1, "The world or `hosts/` cannot be read, or a host file is broken: the other hosts were handled."),
+            USAGE,
+        ],
+        environment: &[("NODE_ALIAS_MAP", "See hlctl(1).")],
+        files: &[
+            ("hosts/*/services.yaml, hosts/*/host.yaml", "The desired state."),
+            ("world/drift.json", "The drift that the last pass found."),
+            ("actions/pending/", "Where new actions appear."),
+        ],
+        see: &["hlctl-observe", "hlctl-approve", "hlctl-silence", "hlctl-files(5)"],
+    },
+    Page {
+        name: "hlctl-execute",
+        text: &[
+            "Runs the approved actions, oldest first, one at a time on each node and `--jobs` nodes side by side. Steps run \
+             without a shell: here as they are, on other nodes over ssh with each word quoted. The output goes to \
+             `actions/logs/ID/` as it comes.",
+            "The plan is made again from `hosts/` and compared with the one that was approved. If they differ, nothing runs \
+             and the action fails with `plan_changed_since_approval`. Of the action file nothing else is taken.",
+            "A step that takes too long is ended with all that it started. Where the service has a `check:`, the action is \
+             completed only when the service was healthy without a break for `min_healthy` within `healthy_deadline`; the \
+             result of the check is also written as an event.",
+            "An executor that died leaves its action in `running/`. The next pass ends what is left of it and moves the \
+             action to `failed/` with the reason `executor_interrupted`; it is never run again without a new approval.",
+        ],
+        examples: &[
+            ("See what would run, then run it:", &["hlctl execute --dry-run", "hlctl execute"]),
+            ("Watch the output of an action from another terminal:", &["hlctl logs --follow redeploy-piha-mosquitto"]),
+        ],
+        exits: &[
+            PASS_DONE,
+            (1, "The pass could not run, or a host file that it needs is broken: its actions stay approved."),
+            USAGE,
+            (4, "The pass ran, and at least one action became failed in it, interrupted ones included."),
+        ],
+        environment: &[(
+            "*TOKEN*, *PASSWORD*, *SECRET*, *KEY*",
+            "Values of six characters or more of variables with such names are masked in plans, logs and the audit log.",
+        )],
+        files: &[
+            ("actions/approved/, actions/running/", "What will be run, and what is."),
+            ("actions/completed/, actions/failed/", "How it ended."),
+            ("actions/logs/ID/", "The output of each execution."),
+        ],
+        see: &["hlctl-approve", "hlctl-logs", "hlctl-plan", "hlctl-files(5)", "ssh"],
+    },
+];

@@ -1,0 +1,138 @@
+//! `hlctl observe`: folds the events into the world.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::cli;
+use crate::context::Context;
+use crate::fail::{Advised, Fail, Result, fail};
+use crate::flow::time::Stamp;
+use crate::store::events::{self, ObserveFindings, ReadError, Reading};
+use crate::store::pass::Pass;
+use crate::store::root::Root;
+use crate::store::world;
+
+const IS_MIRROR: &str = "is-mirror";
+
+/// What a pass did.
+#[derive(Debug, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum ObserveReport {
+    /// Another one is running.
+    Busy {
+        /// The root of both.
+        root: PathBuf,
+    },
+    /// It looked at the events.
+    Done(Observed),
+}
+
+/// What the events say.
+#[derive(Debug, Serialize)]
+pub struct Observed {
+    /// Whether nothing was written.
+    pub dry_run: bool,
+    /// Whether the world is another one than before.
+    pub changed: bool,
+    /// The newest event folded.
+    pub as_of: Option<Stamp>,
+    /// How many services are known.
+    pub services: usize,
+    /// How many nodes are known.
+    pub nodes: usize,
+    /// What is not in the world.
+    pub findings: ObserveFindings,
+    /// How many files and folders could not be read.
+    pub unreadable: usize,
+    /// Why all events were read again, where they were.
+    pub replayed: Option<String>,
+    /// When the pass began, against which skews are told.
+    #[serde(skip)]
+    pub now: Stamp,
+    /// Whether to tell why all events were read again.
+    #[serde(skip)]
+    pub verbose: bool,
+}
+
+/// Runs one pass.
+pub fn run(cx: &Context, args: &cli::Observe) -> Result<ObserveReport> {
+    let root = cx.root()?;
+    if root.state(IS_MIRROR).exists() {
+        return Err(fail(
+            format!("{} is a mirror: its world comes from the control plane", cx.root.display()),
+            "run `hlctl mirror` here, and `hlctl observe` on the control plane",
+        ));
+    }
+    let now = cx.now();
+    let full = args.full;
+    let mut observed = if args.dry_run {
+        let reading = events::read(&root, now, full).advised()?;
+        let (services, nodes) = (reading.intake().fold.services(), reading.intake().fold.nodes());
+        observed(now, &reading, world::differs(&root, &services, &nodes))
+    } else {
+        let Some(pass) = Pass::start(&root, "observe").advised()? else {
+            return Ok(ObserveReport::Busy { root: cx.root.clone() });
+        };
+        match observe(&root, now, full) {
+            Ok(observed) => {
+                pass.end(observed.error(), observed.counts()).advised()?;
+                observed
+            }
+            Err(error) => {
+                // The disk may be full: that this cannot be recorded either adds nothing to the error.
+                let _ = pass.end(Some(error.to_string()), BTreeMap::new());
+                return Err(error.into());
+            }
+        }
+    };
+    (observed.dry_run, observed.verbose) = (args.dry_run, cx.output.verbose > 0);
+    Ok(ObserveReport::Done(observed))
+}
+
+/// Reads what is new and writes what changed; the checkpoint last, so that a pass that is killed is repeated.
+fn observe(root: &Root, now: Stamp, full: bool) -> std::result::Result<Observed, Fail> {
+    let reading = events::read(root, now, full).map_err(|e: ReadError| Fail::from(e))?;
+    let fold = &reading.intake().fold;
+    let changed = world::write(root, &fold.services(), &fold.nodes())?;
+    let observed = observed(now, &reading, changed);
+    events::save_report(root, &observed.findings)?;
+    events::save(root, &reading)?;
+    Ok(observed)
+}
+
+fn observed(now: Stamp, reading: &Reading, changed: bool) -> Observed {
+    let fold = &reading.intake().fold;
+    Observed {
+        dry_run: false,
+        changed,
+        as_of: fold.as_of(),
+        services: fold.services().services.len(),
+        nodes: fold.nodes().nodes.len(),
+        findings: ObserveFindings::of(reading),
+        unreadable: reading.unreadable(),
+        replayed: reading.replayed.clone(),
+        now,
+        verbose: false,
+    }
+}
+
+impl Observed {
+    /// Returns what went wrong, in one line.
+    pub fn error(&self) -> Option<String> {
+        let many = if self.unreadable == 1 { "file or folder" } else { "files or folders" };
+        (self.unreadable > 0).then(|| format!("{} {many} of events cannot be read", self.unreadable))
+    }
+
+    fn counts(&self) -> BTreeMap<String, u64> {
+        let counts = [
+            ("services", self.services as u64),
+            ("nodes", self.nodes as u64),
+            ("rejected", self.findings.rejected.count),
+            ("waiting", self.findings.waiting.count),
+            ("unknown", self.findings.unknown),
+        ];
+        counts.map(|(name, count)| (name.to_owned(), count)).into()
+    }
+}

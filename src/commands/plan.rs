@@ -1,0 +1,70 @@
+//! `hlctl plan`: prints what would run, made from the desired state as it is now. Changes nothing.
+
+use serde::Serialize;
+
+use super::select;
+use crate::cli;
+use crate::context::Context;
+use crate::fail::{Advised, Result};
+use crate::flow::action::ActionId;
+use crate::flow::lifecycle::State;
+use crate::flow::plan::Plan;
+use crate::flow::reconcile;
+use crate::store::actions::{self, Entry};
+use crate::store::transition::NotDone;
+
+/// The plans.
+#[derive(Debug, Serialize)]
+pub struct PlanReport {
+    /// One a selected action.
+    pub plans: Vec<Planned>,
+}
+
+/// The plan of one action.
+#[derive(Debug, Serialize)]
+pub struct Planned {
+    /// The action.
+    pub id: ActionId,
+    /// Its state.
+    pub state: State,
+    /// What would run now, if that can be said.
+    pub plan: Option<Plan>,
+    /// Why not.
+    pub error: Option<String>,
+    /// The digest that an approval has pinned, where it is another than the plan's.
+    pub pinned: Option<String>,
+}
+
+/// Makes the plans of the selected actions.
+pub fn run(cx: &Context, args: &cli::PlanArgs) -> Result<PlanReport> {
+    let root = cx.root()?;
+    let desired = cx.desired()?;
+    let entries = match &args.id {
+        Some(id) => {
+            let places = actions::find(&root, id).map_err(NotDone::from).advised()?;
+            let unknown = || NotDone::Unknown { id: id.clone(), nearest: actions::nearest_id(&root, id) };
+            vec![places.current().cloned().ok_or_else(unknown).advised()?]
+        }
+        None => {
+            let node = args.node.as_ref().map(|node| select::known_node(&desired, node)).transpose()?;
+            let mut entries = actions::list(&root, &[State::Pending, State::Approved])?.entries;
+            entries.retain(|e| node.as_ref().is_none_or(|node| desired.canonical(&e.action.node) == *node));
+            entries
+        }
+    };
+    let planned = |entry: &Entry| {
+        let action = &entry.action;
+        let made = reconcile::make_plan(&desired, &action.node, action.service.as_ref(), action.kind);
+        let now = made.as_ref().ok().map(|plan| plan.digest.clone());
+        let pinned =
+            action.plan_digest.clone().filter(|pin| entry.state == State::Approved && now.as_ref() != Some(pin));
+        Planned {
+            id: action.id.clone(),
+            state: entry.state,
+            error: made.as_ref().err().map(ToString::to_string),
+            plan: made.ok().map(|plan| plan.masked(&cx.secrets)),
+            pinned,
+        }
+    };
+    Ok(PlanReport { plans: entries.iter().map(planned).collect() })
+}

@@ -1,0 +1,70 @@
+//! `hlctl status`: everything at one glance. Changes nothing.
+
+use std::collections::BTreeSet;
+
+use crate::context::Context;
+use crate::fail::{Advised, Result};
+use crate::flow::action::ActionId;
+use crate::flow::lifecycle::State;
+use crate::flow::reconcile::Ended;
+use crate::flow::status::{self, Inputs, PassFacts, Summary};
+use crate::flow::world::{self, NODES_SCHEMA, Nodes};
+use crate::store;
+use crate::store::actions::Listing;
+use crate::store::pass;
+use crate::store::root::Root;
+
+/// Makes the summary.
+pub fn run(cx: &Context) -> Result<Summary> {
+    let root = cx.root()?;
+    let config = store::config::read(&root).advised()?;
+    let desired = cx.desired()?;
+    let services = store::world::read_services(&root).advised()?;
+    let none = || Nodes { schema: NODES_SCHEMA.into(), as_of: None, nodes: Vec::new() };
+    let nodes = store::world::read_nodes(&root).advised()?.unwrap_or_else(none);
+    let world = services.map(|services| world::canonical(&services, &nodes, &desired.aliases));
+    let drift = store::drift::read(&root).unwrap_or_default();
+    let live = store::actions::list(&root, &State::LIVE)?;
+    let findings = store::events::report(&root).unwrap_or_default();
+    let (failed, invalid) = failed(&root, &live)?;
+    let pending = live.entries.iter().filter(|e| e.state == State::Pending);
+    Ok(status::summarize(&Inputs {
+        desired: &desired,
+        world: world.as_ref().map(|(services, nodes)| (services, nodes)),
+        drift: &drift,
+        pending: pending.map(|e| (&e.action, e.since())).collect(),
+        failed,
+        counts: store::actions::count(&root)?,
+        passes: pass::SHOWN.into_iter().map(|name| (name, facts(&root, name))).collect(),
+        rejects: findings.rejected,
+        waiting: findings.waiting.count,
+        waiting_nodes: findings.waiting.nodes,
+        invalid,
+        silent_after: config.silent_after,
+        now: cx.now(),
+    }))
+}
+
+fn facts(root: &Root, name: &str) -> Option<PassFacts> {
+    let last = pass::last_run(root, name)?;
+    Some(PassFacts { finished: last.finished, ok: last.record.ok, error: last.record.error })
+}
+
+/// Returns the IDs whose newest record failed with the reason, and what is no action.
+fn failed(root: &Root, live: &Listing) -> Result<(Vec<(ActionId, String)>, Vec<String>)> {
+    let listing = store::actions::list(root, &[State::Failed])?;
+    let open: BTreeSet<&ActionId> = live.entries.iter().map(|e| &e.action.id).collect();
+    let mut failed = Vec::new();
+    for entry in listing.entries.iter().filter(|e| !open.contains(&e.action.id)) {
+        // A record that ended otherwise later is beside it only after a crash or a hand's work.
+        let newest = store::actions::ended(root, &entry.action.id).ok().and_then(|list| list.into_iter().next());
+        if newest.is_none_or(|newest| newest.state == State::Failed) {
+            let Ended { error, .. } = super::queue::ended(entry);
+            failed.push((entry.action.id.clone(), error.unwrap_or_else(|| "no reason was recorded".into())));
+        }
+    }
+    let no_action = live.invalid.iter().chain(&listing.invalid).map(|i| format!("not an action: {i}"));
+    let doubled =
+        live.doubled().into_keys().map(|id| format!("{id} stands in two states at once: remove one of the files"));
+    Ok((failed, no_action.chain(doubled).collect()))
+}

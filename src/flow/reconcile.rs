@@ -1,0 +1,378 @@
+//! What reconcile decides (the rules of contract section 5, in their order): which actions are made, which are
+//! cancelled, which are held and until when. Values in, values out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::action::{ACTION_SCHEMA, Action, ActionId, ActionType, DriftNote, raw};
+use super::config::{Config, SilentNodes};
+use super::desired::{Desired, Wanted};
+use super::drift::{Drift, DriftKind, DriftRow};
+use super::fields::Fields;
+use super::lifecycle::State;
+use super::name::{NodeName, ServiceName};
+use super::plan::{NoPlan, Plan};
+use super::silence::Silence;
+use super::time::Stamp;
+use super::world::Services;
+
+/// How far ahead of the clock a time may lie and still count: five minutes, as for events.
+pub const CLOCK_TOLERANCE_MS: i64 = 5 * 60 * 1000;
+
+/// The newest ended record of an ID outside `history/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// How it ended.
+    pub state: State,
+    /// When, if its history tells.
+    pub at: Option<Stamp>,
+    /// Which attempt it was.
+    pub attempt: u32,
+    /// What went wrong, in one line.
+    pub error: Option<String>,
+}
+
+/// Everything that a decision depends on.
+#[derive(Debug)]
+pub struct Inputs<'a> {
+    /// The desired state.
+    pub desired: &'a Desired,
+    /// The world with canonical names.
+    pub services: &'a Services,
+    /// The drift found in it: see [`super::drift::find`].
+    pub drift: &'a [Drift],
+    /// The pending, approved and running actions.
+    pub open: Vec<(State, &'a Action)>,
+    /// IDs that nobody may touch: doubled ones, and files that are no action.
+    pub blocked: &'a BTreeSet<ActionId>,
+    /// The ended records of the IDs that the drift calls for.
+    pub ended: &'a BTreeMap<ActionId, Ended>,
+    /// The silences.
+    pub silences: &'a [Silence],
+    /// The rows of the last `drift.json`, for how long a drift has lasted.
+    pub before: &'a [DriftRow],
+    /// The operator's settings.
+    pub config: &'a Config,
+    /// The time.
+    pub now: Stamp,
+}
+
+/// Why a pending action is cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CancelReason {
+    /// The service is healthy.
+    DriftResolved,
+    /// The service left the desired state, or is no longer watched.
+    ServiceRemoved,
+    /// Its drift now calls for a redeploy.
+    Superseded,
+}
+
+impl CancelReason {
+    /// Returns the word of the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DriftResolved => "drift_resolved_auto",
+            Self::ServiceRemoved => "service_removed_from_desired_state",
+            Self::Superseded => "superseded",
+        }
+    }
+}
+
+/// An action to be queued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct New {
+    /// Its ID.
+    pub id: ActionId,
+    /// What it does.
+    pub kind: ActionType,
+    /// Where.
+    pub node: NodeName,
+    /// To which service.
+    pub service: Option<ServiceName>,
+    /// Which attempt it is.
+    pub attempt: u32,
+    /// Why; none where a person asked for it.
+    pub drift: Option<DriftNote>,
+    /// What the operator should know.
+    pub hints: Vec<String>,
+    /// What would run, if that can be said.
+    pub plan: Option<Plan>,
+}
+
+impl New {
+    /// Returns the fields of its file but for the history, which the store writes; secrets masked.
+    pub fn fields(&self, secrets: &[String]) -> Fields {
+        let mut fields = Fields::default();
+        let mut set = |name: &str, value| fields.set(name, value);
+        set("schema", raw(ACTION_SCHEMA));
+        set("id", raw(&self.id));
+        set("type", raw(&self.kind));
+        set("risk", raw(&self.kind.risk()));
+        set("node", raw(&self.node));
+        set("service", raw(&self.service));
+        set("attempt", raw(&self.attempt));
+        set("drift", raw(&self.drift));
+        set("hints", raw(&self.hints));
+        set("plan", raw(&self.plan.as_ref().map(|plan| plan.masked(secrets))));
+        set("history", raw(&[(); 0]));
+        set("result", raw(&()));
+        fields
+    }
+}
+
+/// What reconcile decided.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// The actions to queue. One that replaces a pending restart is followed by its cancellation in `superseded`.
+    pub create: Vec<New>,
+    /// The pending actions to cancel.
+    pub cancel: Vec<(ActionId, CancelReason)>,
+    /// The pending restarts to cancel once the redeploy in their place was made: (restart, redeploy).
+    pub superseded: Vec<(ActionId, ActionId)>,
+    /// The rows of `drift.json`.
+    pub rows: Vec<DriftRow>,
+    /// What stands in the way of a decision, in words.
+    pub conflicts: Vec<String>,
+}
+
+/// Decides.
+pub fn decide(inputs: &Inputs<'_>) -> Decision {
+    let shared = inputs.desired.shared_ids();
+    let mut decision = Decision { conflicts: name_conflicts(&shared), ..Decision::default() };
+    let untouchable = |id: &ActionId| shared.contains_key(id) || inputs.blocked.contains(id);
+    for (_, action) in inputs.open.iter().filter(|(state, action)| *state == State::Pending && action.drift.is_some()) {
+        if !untouchable(&action.id) {
+            decision.cancel.extend(cancel_reason(inputs, action).map(|reason| (action.id.clone(), reason)));
+        }
+    }
+    let cancelled: BTreeSet<ActionId> = decision.cancel.iter().map(|(id, _)| id.clone()).collect();
+    for drift in inputs.drift {
+        let mut row = row(inputs, drift);
+        if let Some(id) = drift.id() {
+            match answer(inputs, drift, &id, &cancelled) {
+                _ if untouchable(&id) => row.held_by = Some(format!("{id} cannot be queued: see the errors")),
+                Answer::Open(open) => row.action = Some(open.to_string()),
+                Answer::Held(hold) => {
+                    row.held_until = hold.until;
+                    row.held_by = Some(hold.why);
+                }
+                Answer::Create { supersede } => {
+                    row.action = Some(id.to_string());
+                    decision.create.push(new_action(inputs, drift, id.clone(), row.since));
+                    decision.superseded.extend(supersede.map(|restart| (restart, id)));
+                }
+            }
+        }
+        decision.rows.push(row);
+    }
+    decision
+}
+
+fn name_conflicts(shared: &BTreeMap<ActionId, Vec<(NodeName, ServiceName)>>) -> Vec<String> {
+    let name = |(id, pairs): (&ActionId, &Vec<(NodeName, ServiceName)>)| {
+        let pairs: Vec<String> = pairs.iter().map(|(node, service)| format!("{node}/{service}")).collect();
+        format!(
+            "{} share the ID {id}: rename one of these services; nothing is queued or cancelled for them",
+            pairs.join(" and ")
+        )
+    };
+    shared.iter().map(name).collect()
+}
+
+/// Rule 1: why a pending action with a drift is cancelled, if it is.
+fn cancel_reason(inputs: &Inputs<'_>, action: &Action) -> Option<CancelReason> {
+    match action.kind {
+        ActionType::Redeploy | ActionType::ContainerRestart => {}
+        // A disk that is fine again was perhaps not cleaned up for good: this is the operator's to say.
+        ActionType::DiskCleanup => return None,
+    }
+    let node = inputs.desired.canonical(&action.node);
+    let service = action.service.as_ref()?;
+    match inputs.desired.wants(&node, service) {
+        Wanted::Unknown => None,
+        Wanted::No | Wanted::Unwatched(..) => Some(CancelReason::ServiceRemoved),
+        Wanted::Yes(..) => {
+            let row = inputs.services.get(node.as_str(), service.as_str())?;
+            row.is_healthy().then_some(CancelReason::DriftResolved)
+        }
+    }
+}
+
+/// What a drift is answered with.
+enum Answer {
+    /// An action is open for it.
+    Open(ActionId),
+    /// One would be made, but not now.
+    Held(Hold),
+    /// One is made, in the place of a pending restart where there is one.
+    Create { supersede: Option<ActionId> },
+}
+
+/// Why an ID is held, and until when that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// Its end.
+    pub until: Option<Stamp>,
+    /// The reason.
+    pub why: String,
+}
+
+fn answer(inputs: &Inputs<'_>, drift: &Drift, id: &ActionId, cancelled: &BTreeSet<ActionId>) -> Answer {
+    let open = open_for(inputs.desired, &inputs.open, &drift.node, drift.service.as_ref(), cancelled);
+    let kind = drift.mend.unwrap_or(ActionType::Redeploy);
+    if let Some(open) = blocking(&open, kind, id) {
+        return Answer::Open(open.clone());
+    }
+    if let Some(hold) = hold(inputs, drift, id) {
+        return Answer::Held(hold);
+    }
+    let restart =
+        |(_, action): &&(State, &Action)| action.kind == ActionType::ContainerRestart && action.drift.is_some();
+    Answer::Create { supersede: open.iter().find(restart).map(|(_, action)| action.id.clone()) }
+}
+
+/// Returns the open actions about a service, or about a node's disk, that are not just being cancelled.
+fn open_for<'a>(
+    desired: &Desired,
+    open: &[(State, &'a Action)],
+    node: &NodeName,
+    service: Option<&ServiceName>,
+    cancelled: &BTreeSet<ActionId>,
+) -> Vec<(State, &'a Action)> {
+    open.iter()
+        .filter(|(_, a)| desired.canonical(&a.node) == *node && a.service.as_ref() == service)
+        .filter(|(_, a)| !cancelled.contains(&a.id))
+        .copied()
+        .collect()
+}
+
+/// Rule 2: the open action because of which none is made. Of pending ones only a restart gives way, to a redeploy.
+fn blocking<'a>(open: &[(State, &'a Action)], kind: ActionType, id: &ActionId) -> Option<&'a ActionId> {
+    let gives_way = |state: State, action: &Action| {
+        state == State::Pending
+            && action.id != *id
+            && action.kind == ActionType::ContainerRestart
+            && kind == ActionType::Redeploy
+    };
+    open.iter().find(|(state, action)| !gives_way(*state, action)).map(|(_, action)| &action.id)
+}
+
+/// Rules 4 and 5, and the silences: why nothing is queued now.
+fn hold(inputs: &Inputs<'_>, drift: &Drift, id: &ActionId) -> Option<Hold> {
+    let silence = inputs.silences.iter().find(|s| s.covers(&drift.node, drift.service.as_ref(), inputs.now));
+    if let Some(silence) = silence {
+        let why = format!("silenced by {}: {}", silence.by, silence.why);
+        return Some(Hold { until: Some(silence.until), why });
+    }
+    let unheard = drift.kind == DriftKind::MissingService && drift.node_unheard;
+    if unheard && inputs.config.silent_nodes == SilentNodes::Hold {
+        return Some(Hold {
+            until: None,
+            why: format!("nothing was ever heard of {} (silent_nodes: hold)", drift.node),
+        });
+    }
+    hold_after(inputs.ended.get(id)?, drift.last_gone, inputs.config, inputs.now)
+}
+
+/// Rule 4: how long an ended record holds its ID.
+pub fn hold_after(ended: &Ended, last_gone: Option<Stamp>, config: &Config, now: Stamp) -> Option<Hold> {
+    let at = ended.at.filter(|at| at.since(now) <= CLOCK_TOLERANCE_MS)?;
+    let (until, why) = match ended.state {
+        State::Completed => (at.plus(config.settle), format!("completed at {at}: waiting for the agent's word")),
+        State::Rejected if last_gone.is_some_and(|gone| gone > at) => return None,
+        State::Rejected => (at.plus(config.reject_hold), format!("rejected at {at}, and the drift was not gone since")),
+        State::Failed | State::Cancelled | State::Pending | State::Approved | State::Running => return None,
+    };
+    (until > now).then_some(Hold { until: Some(until), why })
+}
+
+fn row(inputs: &Inputs<'_>, drift: &Drift) -> DriftRow {
+    let same = |row: &&DriftRow| row.kind == drift.kind && row.node == drift.node && row.service == drift.service;
+    let before = inputs.before.iter().find(same).map(|row| row.since);
+    DriftRow {
+        kind: drift.kind,
+        node: drift.node.clone(),
+        service: drift.service.clone(),
+        reason: drift.reason.clone(),
+        why: drift.why.clone(),
+        since: before.or(drift.since).unwrap_or(inputs.now),
+        action: None,
+        held_until: None,
+        held_by: None,
+    }
+}
+
+fn new_action(inputs: &Inputs<'_>, drift: &Drift, id: ActionId, since: Stamp) -> New {
+    let kind = drift.mend.unwrap_or(ActionType::Redeploy);
+    let ended = inputs.ended.get(&id);
+    let (attempt, mut hints) = attempt(ended);
+    if drift.kind == DriftKind::MissingService && drift.node_unheard {
+        hints.push(format!("the agent of {} was never heard: it may be that only its reports are missing", drift.node));
+    }
+    let plan = make_plan(inputs.desired, &drift.node, drift.service.as_ref(), kind);
+    hints.extend(plan.as_ref().err().map(|e| format!("no plan can be made: {e}")));
+    let kind_of_drift = drift.kind.as_str().to_owned();
+    let note = DriftNote { kind: kind_of_drift, reason: drift.reason.clone(), detected_at: since };
+    New {
+        id,
+        kind,
+        node: drift.node.clone(),
+        service: drift.service.clone(),
+        attempt,
+        drift: Some(note),
+        hints,
+        plan: plan.ok(),
+    }
+}
+
+/// Returns which attempt comes after an ended record, with the hint that tells of a failure.
+pub fn attempt(ended: Option<&Ended>) -> (u32, Vec<String>) {
+    match ended {
+        Some(Ended { state: State::Failed, attempt, error, .. }) => {
+            let next = attempt.saturating_add(1);
+            let error = error.as_deref().unwrap_or("no reason was recorded");
+            (next, vec![format!("attempt {next}: the last one failed: {error}")])
+        }
+        _ => (1, Vec::new()),
+    }
+}
+
+/// Makes the plan of an action from the desired state as it is now.
+pub fn make_plan(
+    desired: &Desired,
+    node: &NodeName,
+    service: Option<&ServiceName>,
+    kind: ActionType,
+) -> Result<Plan, NoPlan> {
+    let node = desired.canonical(node);
+    let host = desired.hosts.get(&node).ok_or_else(|| NoPlan(format!("{node} has no readable files in hosts/")))?;
+    let found = service.map(|name| host.service(name).ok_or_else(|| NoPlan(format!("{node} has no service {name}"))));
+    Plan::make(host, found.transpose()?, kind)
+}
+
+/// Decides on an action that a person asks for: the holds do not count, rule 2 does.
+pub fn decide_request(
+    desired: &Desired,
+    open: &[(State, &Action)],
+    ended: Option<&Ended>,
+    kind: ActionType,
+    node: &NodeName,
+    service: Option<&ServiceName>,
+) -> Result<New, ActionId> {
+    let node = desired.canonical(node);
+    let id = ActionId::of(kind, &node, service);
+    let open = open_for(desired, open, &node, service, &BTreeSet::new());
+    if let Some(open) = blocking(&open, kind, &id) {
+        return Err(open.clone());
+    }
+    let (attempt, mut hints) = attempt(ended);
+    let plan = make_plan(desired, &node, service, kind);
+    hints.extend(plan.as_ref().err().map(|e| format!("no plan can be made: {e}")));
+    Ok(New { id, kind, node, service: service.cloned(), attempt, drift: None, hints, plan: plan.ok() })
+}
+
+/// Returns the services of the world that nobody desires, on hosts of which that can be said.
+pub fn unmanaged<'a>(desired: &Desired, services: &'a Services) -> Vec<&'a super::world::ServiceRow> {
+    let nobody_s = |row: &&super::world::ServiceRow| matches!(desired.wants(&row.node, &row.service), Wanted::No);
+    services.services.iter().filter(nobody_s).collect()
+}

@@ -1,0 +1,45 @@
+//! The event log below `events/`: finding and reading what is new, the checkpoint that says what was read, and
+//! appending. Never writes `world/`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+mod append;
+mod checkpoint;
+mod day;
+mod dir;
+mod file;
+mod findings;
+mod lines;
+mod read;
+
+pub use append::append;
+pub use findings::{ObserveFindings, WaitingFindings, report, save_report};
+pub use read::{Reading, read, save};
+
+/// A part of the event log that cannot be read at all, so that nothing can be said of the world.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {doing} {}: {source}", path.display())]
+pub struct ReadError {
+    /// The path that was read.
+    pub path: PathBuf,
+    /// What was being done, fitting «cannot …».
+    pub doing: &'static str,
+    /// The system's word.
+    pub source: io::Error,
+}
+
+impl ReadError {
+    fn at(path: &Path, doing: &'static str, source: io::Error) -> Self {
+        Self { path: path.to_owned(), doing, source }
+    }
+
+    /// Returns what the operator should do about it.
+    pub fn advice(&self) -> String {
+        match self.source.kind() {
+            io::ErrorKind::PermissionDenied => "run hlctl as the owner of the root, or with sudo".into(),
+            io::ErrorKind::NotADirectory => "move the file that stands in the folder's place aside".into(),
+            _ => "check the disk and the mount; the world was left as it was".into(),
+        }
+    }
+}

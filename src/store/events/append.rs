@@ -1,0 +1,133 @@
+//! Appends whole lines to the day's file of a source: one locked, synced write a batch. Never validates them.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use crate::flow::name::check_name;
+use crate::flow::time::Stamp;
+use crate::store::atomic::{WriteError, sync_dir};
+use crate::store::root::Root;
+
+/// Appends JSON lines to `events/<day of now>/<source>.jsonl`. When it returns, they are on disk.
+pub fn append(root: &Root, now: Stamp, source: &str, lines: &[String]) -> Result<(), WriteError> {
+    let dir = root.events().join(now.day());
+    let path = dir.join(format!("{source}.jsonl"));
+    let fail = |doing| {
+        let path = &path;
+        move |e: io::Error| WriteError::at(path, doing, e)
+    };
+    check_name(source).map_err(|e| fail("append to")(io::Error::new(io::ErrorKind::InvalidInput, e)))?;
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let mut batch = String::with_capacity(lines.iter().map(|l| l.len() + 1).sum());
+    for line in lines {
+        // Between the tokens of JSON a newline is a space; inside of a line it would end it.
+        batch.extend(line.chars().map(|c| if c == '\n' { ' ' } else { c }));
+        batch.push('\n');
+    }
+    root.make_dir(&dir)?;
+    let (mut file, is_new) = locked(root, &path)?;
+    let whole = whole_lines(&file).map_err(fail("read the end of"))?;
+    if whole < file.metadata().map_err(fail("look at"))?.len() {
+        file.set_len(whole).map_err(fail("cut the half-written line off"))?;
+    }
+    if let Err(e) = file.write_all(batch.as_bytes()) {
+        // A full disk must not leave half a batch that is then sent again; the first error is the one to tell.
+        let _ = file.set_len(whole);
+        return Err(fail("append to")(e));
+    }
+    file.sync_data().map_err(fail("sync"))?;
+    if is_new { sync_dir(&dir) } else { Ok(()) }
+}
+
+/// Opens and locks the file that stands at the path once the lock is had.
+fn locked(root: &Root, path: &Path) -> Result<(File, bool), WriteError> {
+    loop {
+        let is_new = !path.exists();
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o644)
+            .custom_flags((rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits() as i32)
+            .open(path)
+            .map_err(|e| WriteError::at(path, "open", e))?;
+        file.lock().map_err(|e| WriteError::at(path, "lock", e))?;
+        let (ours, there) = (file.metadata(), std::fs::metadata(path));
+        if let (Ok(ours), Ok(there)) = (ours, there)
+            && (ours.dev(), ours.ino()) == (there.dev(), there.ino())
+        {
+            if is_new {
+                root.give(path)?;
+            }
+            return Ok((file, is_new));
+        }
+    }
+}
+
+/// Returns how long the file is up to its last newline: a killed writer may have left half a line behind it.
+fn whole_lines(file: &File) -> io::Result<u64> {
+    let mut end = file.metadata()?.len();
+    let mut buffer = [0; 4096];
+    while end > 0 {
+        let part = &mut buffer[..end.min(4096) as usize];
+        let start = end - part.len() as u64;
+        file.read_exact_at(part, start)?;
+        if let Some(newline) = memchr::memrchr(b'\n', part) {
+            return Ok(start + newline as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Stamp = Stamp::from_millis(1_795_418_000_000);
+
+    fn root() -> (tempfile::TempDir, Root) {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        (dir, root)
+    }
+
+    #[test]
+    fn batches_follow_one_another_in_the_file_of_the_day() {
+        let (dir, root) = root();
+        append(&root, NOW, "piha", &["{\"a\":1}".into(), "{\n}".into()]).unwrap();
+        append(&root, NOW, "piha", &[]).unwrap();
+        append(&root, NOW, "piha", &["{}".into()]).unwrap();
+        let text = std::fs::read_to_string(dir.path().join("events/2026-11-23/piha.jsonl")).unwrap();
+        assert_eq!(text, "{\"a\":1}\n{ }\n{}\n");
+    }
+
+    #[test]
+    fn half_a_line_is_cut_off_and_whole_ones_stay() {
+        for (left, want) in
+            [("{}\n{\"half", "{}\n{\"b\":2}\n"), ("half", "{\"b\":2}\n"), (&"x".repeat(9000), "{\"b\":2}\n")]
+        {
+            let (dir, root) = root();
+            let path = dir.path().join("events/2026-11-23/piha.jsonl");
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, left).unwrap();
+            append(&root, NOW, "piha", &["{\"b\":2}".into()]).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), want);
+        }
+    }
+
+    #[test]
+    fn no_source_leads_out_of_the_folder() {
+        let (dir, root) = root();
+        for source in ["../x", "", ".x", "a/b"] {
+            assert!(append(&root, NOW, source, &["{}".into()]).is_err(), "{source}");
+        }
+        std::fs::create_dir_all(dir.path().join("events/2026-11-23")).unwrap();
+        std::os::unix::fs::symlink("/dev/null", dir.path().join("events/2026-11-23/l.jsonl")).unwrap();
+        assert!(append(&root, NOW, "l", &["{}".into()]).is_err(), "a link is not followed");
+    }
+}

@@ -1,0 +1,104 @@
+//! The digest: the state as Markdown from a template, in a stable order.
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, context};
+
+use super::{Report, Style, clean};
+use crate::commands::digest::DigestReport;
+use crate::flow::action::Action;
+use crate::flow::lifecycle::State;
+use crate::flow::status::{Counts, Summary};
+use crate::flow::time::{Stamp, span};
+use crate::store::actions::Entry;
+
+const TEMPLATE: &str = include_str!("digest.md");
+
+/// How many ended actions are told of.
+const RECENT: usize = 10;
+
+/// Returns the Markdown of a summary and the queue.
+pub fn markdown(summary: &Summary, entries: &[Entry], now: Stamp) -> String {
+    let mut environment = Environment::new();
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    environment.set_syntax(syntax.expect("the default delimiters are sound"));
+    environment.add_template("digest.md", TEMPLATE).expect("the template is part of the program");
+    let template = environment.get_template("digest.md").expect("it was just added");
+    let open: Vec<_> = entries.iter().filter(|e| !e.state.is_ended()).map(|e| line(e, now)).collect();
+    let mut ended: Vec<&Entry> = entries.iter().filter(|e| e.state.is_ended()).collect();
+    ended.sort_by_key(|e| std::cmp::Reverse((e.since(), e.action.id.clone())));
+    let ended: Vec<_> = ended.into_iter().take(RECENT).map(|e| line(e, now)).collect();
+    let nodes: Vec<_> = summary.node_lines.iter().map(|n| {
+        let seen = n.last_seen.map_or("never".into(), |t| format!("{} ago", span(now.since(t))));
+        let services: Vec<_> = n.services.iter().map(|(name, words, _)| context! { name => name.as_str(), words => inline(words) }).collect();
+        context! { name => n.node.as_str(), standing => n.standing.as_str(), seen, disk => inline(&n.disk), services }
+    }).collect();
+    let drift: Vec<_> = summary.drift.iter().map(|d| context! {
+        node => d.node.as_str(), service => d.service.as_ref().map(|s| s.as_str()), kind => d.kind.as_str(),
+        why => inline(&d.why), since => d.since.to_string(), action => d.action.as_deref(), held_by => d.held_by.as_deref().map(inline),
+        held_until => d.held_until.map(|t| t.to_string()),
+    }).collect();
+    let attention: Vec<String> = summary.attention.iter().map(|a| inline(a)).collect();
+    let passes: Vec<_> = summary
+        .passes
+        .iter()
+        .map(|(name, p)| {
+            context! {
+                name => *name, ok => p.ok, age => p.age_seconds.map(|s| span(s * 1000)), error => p.error.as_deref().map(inline),
+            }
+        })
+        .collect();
+    let rejects: Vec<String> =
+        summary.rejects.newest.iter().map(|r| inline(&serde_json::to_string(r).unwrap_or_default())).collect();
+    let rendered = template.render(context! {
+        now => now.to_string(), as_of => summary.as_of.map(|t| t.to_string()), healthy => summary.healthy,
+        services => counts(&summary.services), nodes_counted => counts(&summary.nodes), attention, drift, open, ended, nodes, passes,
+        unmanaged => summary.unmanaged.clone(), rejected => summary.rejected_events, rejects, waiting => summary.waiting_events,
+        skew => summary.clock_skew.iter().map(|(n, s)| format!("{n}: {s} s ahead")).collect::<Vec<_>>(),
+    });
+    rendered.expect("the template names only what it is given") + "\n"
+}
+
+fn counts(c: &Counts) -> minijinja::Value {
+    context! { total => c.total, healthy => c.healthy, unhealthy => c.unhealthy, missing => c.missing, unmanaged => c.unmanaged, silent => c.silent }
+}
+
+fn line(entry: &Entry, now: Stamp) -> minijinja::Value {
+    let Action { id, kind, attempt, drift, hints, result, .. } = &entry.action;
+    let last = entry.history().last();
+    context! {
+        id => id.as_str(), state => entry.state.as_str(), risk => kind.risk().to_string(), attempt,
+        age => entry.since().map(|t| span(now.since(t))),
+        drift => drift.as_ref().map(|d| inline(&format!("{}{}", d.kind, d.reason.as_ref().map_or(String::new(), |r| format!(" ({r})"))))),
+        hints => hints.iter().map(|h| inline(h)).collect::<Vec<_>>(),
+        by => last.map(|l| inline(&format!("{} via {}", l.by, l.via))),
+        note => last.and_then(|l| l.note.as_deref()).map(inline),
+        outcome => result.as_ref().filter(|_| entry.state == State::Failed).map(|r| {
+            inline(&[r.reason.as_deref(), r.message.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(": "))
+        }),
+    }
+}
+
+/// Returns outside text that stays within its line and its list item.
+fn inline(text: &str) -> String {
+    clean(text).replace('`', "'").replace(['<', '>'], "·")
+}
+
+/// Returns the text cut to a size at the end of a line, and says so.
+pub fn bounded(text: &str, max: usize) -> String {
+    const CUT: &str = "\n(cut here: the digest was longer than asked for)\n";
+    if text.len() <= max {
+        return text.to_owned();
+    }
+    let mut end = max.saturating_sub(CUT.len()).min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let end = text[..end].rfind('\n').unwrap_or(0);
+    format!("{}{CUT}", &text[..end])
+}
+
+impl Report for DigestReport {
+    fn text(&self, _: Style) -> String {
+        self.markdown.clone()
+    }
+}

@@ -1,0 +1,183 @@
+//! The contract's fold written down a second time, as plainly as can be: all events in a list, and for each
+//! question a search through all of it. Shares nothing with the program but the parsing of times.
+
+use std::path::Path;
+
+use hlctl::flow::time::Stamp;
+use serde_json::{Value, json};
+
+/// What the reference makes of an event log.
+pub struct World {
+    pub services: Value,
+    pub nodes: Value,
+    pub rejected: u64,
+    pub waiting: u64,
+    pub unknown: u64,
+}
+
+struct Event {
+    ts: i64,
+    place: (String, u64),
+    node: String,
+    kind: String,
+    service: String,
+    status: Option<String>,
+    reason: Value,
+    level: String,
+    source: String,
+    details: Value,
+}
+
+/// Reads everything below `root/events` as of a clock.
+pub fn world(root: &Path, now: Stamp) -> World {
+    let mut events = Vec::new();
+    let mut rejected = 0;
+    for day in sorted(&root.join("events")) {
+        for name in sorted(&root.join("events").join(&day)) {
+            let bytes = std::fs::read(root.join("events").join(&day).join(&name)).unwrap();
+            let path = format!("{day}/{name}");
+            if name.ends_with(".jsonl") {
+                let end = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
+                for (i, line) in bytes[..end].split(|b| *b == b'\n').enumerate() {
+                    if line.iter().all(u8::is_ascii_whitespace) {
+                        continue;
+                    }
+                    match serde_json::from_slice(line).ok().and_then(|v| event(&v, &path, i as u64 + 1)) {
+                        Some(event) => events.push(event),
+                        None => rejected += 1,
+                    }
+                }
+            } else if name.ends_with(".json") {
+                let list = match serde_json::from_slice::<Value>(&bytes) {
+                    Ok(Value::Array(list)) => list,
+                    Ok(value) => vec![value],
+                    Err(_) => vec![Value::Null],
+                };
+                for (i, value) in list.iter().enumerate() {
+                    match event(value, &path, i as u64) {
+                        Some(event) => events.push(event),
+                        None => rejected += 1,
+                    }
+                }
+            }
+        }
+    }
+    let total = events.len();
+    events.retain(|e| e.ts <= now.millis() + 300_000);
+    let waiting = (total - events.len()) as u64;
+    let known = ["service_healthy", "service_unhealthy", "service_status", "service_removed"];
+    let is_known = |e: &&Event| known.contains(&e.kind.as_str());
+    let others = ["node_heartbeat", "disk_pressure", "action_started", "action_completed", "action_failed"];
+    let unknown = events.iter().filter(|e| !is_known(e) && !others.contains(&e.kind.as_str())).count() as u64;
+    World {
+        services: json!({"schema": "hlctl.services/v1", "as_of": newest(events.iter().filter(is_known)),
+                         "services": services(&events.iter().filter(is_known).collect::<Vec<_>>())}),
+        nodes: json!({"schema": "hlctl.nodes/v1", "as_of": newest(events.iter()), "nodes": nodes(&events)}),
+        rejected,
+        waiting,
+        unknown,
+    }
+}
+
+fn services(events: &[&Event]) -> Vec<Value> {
+    let mut pairs: Vec<(&str, &str)> = events.iter().map(|e| (e.node.as_str(), e.service.as_str())).collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    let mut rows = Vec::new();
+    for (node, service) in pairs {
+        let of = || events.iter().filter(|e| e.node == node && e.service == service).copied();
+        let last = of().max_by_key(|e| (e.ts, &e.place)).unwrap();
+        let Some(status) = &last.status else { continue };
+        let is = |e: &&Event, healthy: bool| e.status.as_ref().is_some_and(|s| (s == "healthy") == healthy);
+        rows.push(json!({
+            "node": node, "service": service, "status": status,
+            "reason": if status == "healthy" { &Value::Null } else { &last.reason },
+            "last_event": Stamp::from_millis(last.ts).to_string(),
+            "last_healthy": newest(of().filter(|e| is(e, true))),
+            "last_unhealthy": newest(of().filter(|e| is(e, false))),
+            "details": last.details,
+        }));
+    }
+    rows
+}
+
+fn nodes(events: &[Event]) -> Vec<Value> {
+    let mut names: Vec<&str> = events.iter().map(|e| e.node.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut rows = Vec::new();
+    for node in names {
+        let of = |kind: &'static str| events.iter().filter(move |e| e.node == node && e.kind == kind);
+        let alive = events.iter().filter(|e| e.node == node && e.source != "execute");
+        let seen = newest(
+            alive.filter(|e| !["action_started", "action_completed", "action_failed"].contains(&e.kind.as_str())),
+        );
+        let disk = of("disk_pressure").max_by_key(|e| (e.ts, &e.place));
+        if seen.is_null() && disk.is_none() {
+            continue;
+        }
+        rows.push(json!({
+            "node": node, "last_seen": seen,
+            "disk_pressure": disk.map(|e| &e.level),
+            "disk": disk.map(|e| json!({"used_percent": e.details["used_percent"], "mount": e.details["mount"]})),
+            "disk_normal_at": newest(of("disk_pressure").filter(|e| e.level == "normal")),
+            "details": of("node_heartbeat").max_by_key(|e| (e.ts, &e.place)).map_or(json!({}), |e| e.details.clone()),
+        }));
+    }
+    rows
+}
+
+fn newest<'a>(events: impl Iterator<Item = &'a Event>) -> Value {
+    events.map(|e| e.ts).max().map_or(Value::Null, |ts| Value::String(Stamp::from_millis(ts).to_string()))
+}
+
+fn event(value: &Value, path: &str, index: u64) -> Option<Event> {
+    value.as_object()?;
+    let pick = |names: &[&str]| names.iter().map(|n| &value[*n]).find(|v| !v.is_null()).unwrap_or(&Value::Null);
+    let ts = match pick(&["ts", "timestamp", "time"]) {
+        Value::String(text) => Stamp::parse(text).ok()?,
+        Value::Number(number) => Stamp::parse_unix(&number.to_string()).ok()?,
+        _ => return None,
+    };
+    let node = pick(&["node", "host", "hostname"]).as_str().filter(|n| is_name(n))?.to_owned();
+    let kind = pick(&["type", "event_type", "event"]).as_str()?.to_owned();
+    let service = pick(&["service", "service_name"]);
+    let service = match service.as_str() {
+        Some(name) if is_name(name) => name.to_owned(),
+        Some(_) => return None,
+        None if kind.starts_with("service_") => return None,
+        None => String::new(),
+    };
+    let details = match pick(&["details", "data", "payload"]) {
+        Value::Null => json!({}),
+        details => details.clone(),
+    };
+    let status = match kind.as_str() {
+        "service_healthy" => Some("healthy".to_owned()),
+        "service_unhealthy" => Some("unhealthy".to_owned()),
+        "service_status" => Some(value["status"].as_str().filter(|s| !s.is_empty())?.to_owned()),
+        _ => None,
+    };
+    let level = [&value["level"], &details["level"]].into_iter().find(|v| !v.is_null()).and_then(Value::as_str);
+    let level = level.unwrap_or_default().to_owned();
+    let in_time =
+        Stamp::parse("2000-01-01T00:00:00Z").unwrap() <= ts && ts < Stamp::parse("2201-01-01T00:00:00Z").unwrap();
+    if !in_time || (kind == "disk_pressure" && !["high", "normal"].contains(&level.as_str())) {
+        return None;
+    }
+    let source = value["source"].as_str().unwrap_or_default().to_owned();
+    let (reason, place) = (value["reason"].clone(), (path.to_owned(), index));
+    Some(Event { ts: ts.millis(), place, node, kind, service, status, reason, level, source, details })
+}
+
+fn is_name(text: &str) -> bool {
+    let ok = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    (1..=64).contains(&text.len()) && text.chars().all(ok) && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+}
+
+fn sorted(dir: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
+    let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort_unstable();
+    names
+}

@@ -1,0 +1,171 @@
+//! The units and the crontab in `cron/`: systemd reads them, they are as tight as they are said to be, and the
+//! system calls that the passes make are among those that they may.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+mod needs;
+
+const HLCTL: &str = env!("CARGO_BIN_EXE_hlctl");
+
+fn cron() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("cron")
+}
+
+fn text_of(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Copies the units with the built program in the place of the installed one. Returns their paths.
+fn units(into: &Path) -> Vec<PathBuf> {
+    let mut copies = Vec::new();
+    for entry in std::fs::read_dir(cron()).expect("cron/ is there") {
+        let path = entry.expect("it can be listed").path();
+        let is_unit = path.extension().is_some_and(|e| ["service", "timer", "path"].iter().any(|known| e == *known));
+        if is_unit {
+            let text = std::fs::read_to_string(&path).expect("units are text");
+            let copy = into.join(path.file_name().expect("a file has a name"));
+            std::fs::write(&copy, text.replace("/usr/local/bin/hlctl", HLCTL)).expect("the copy can be written");
+            copies.push(copy);
+        }
+    }
+    copies.sort();
+    copies
+}
+
+#[test]
+fn systemd_reads_every_unit_without_a_word() {
+    if !needs::program("systemd-analyze") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let units = units(dir.path());
+    assert_eq!(units.len(), 8);
+    let out = Command::new("systemd-analyze").args(["verify", "--man=no"]).args(&units).output().unwrap();
+    assert!(out.status.success(), "{}", text_of(&out));
+    // A misspelt key is only a warning to systemd. What it says of the machine's own units is not about ours.
+    let ours: Vec<String> = text_of(&out).lines().filter(|l| l.contains("hlctl")).map(str::to_owned).collect();
+    assert!(ours.is_empty(), "{ours:#?}");
+}
+
+#[test]
+fn each_pass_is_as_tight_as_it_can_be() {
+    if !needs::program("systemd-analyze") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    units(dir.path());
+    // In tenths of systemd's exposure level, of which 100 is a unit without any hardening.
+    for (pass, threshold) in [("observe", "8"), ("reconcile", "8"), ("execute", "28")] {
+        let unit = dir.path().join(format!("hlctl-{pass}.service"));
+        let threshold = format!("--threshold={threshold}");
+        let out = Command::new("systemd-analyze").args(["security", "--offline=true", &threshold]).arg(unit).output();
+        let out = out.unwrap();
+        assert!(out.status.success(), "{pass}: {}", text_of(&out));
+    }
+}
+
+#[test]
+fn every_command_that_is_scheduled_exists() {
+    let mut scheduled = BTreeSet::new();
+    for entry in std::fs::read_dir(cron()).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        for line in text.lines().filter(|l| l.starts_with("ExecStart=") || l.starts_with(['*', '0'])) {
+            scheduled.extend(
+                line.split("hlctl ").skip(1).filter_map(|rest| rest.split_whitespace().next().map(str::to_owned)),
+            );
+        }
+    }
+    for pass in ["observe", "reconcile", "execute", "status"] {
+        assert!(scheduled.contains(pass), "{pass} is not scheduled: {scheduled:?}");
+    }
+    for verb in scheduled.iter().filter(|v| v.chars().all(|c| c.is_ascii_lowercase())) {
+        assert!(Command::new(HLCTL).args([verb, "--help"]).output().unwrap().status.success(), "{verb}");
+    }
+}
+
+#[test]
+fn the_crontab_has_a_schedule_and_an_account_on_each_line() {
+    let text = std::fs::read_to_string(cron().join("crontab")).unwrap();
+    for line in text.lines().filter(|l| !l.is_empty() && !l.starts_with('#')) {
+        if line.split_once('=').is_some_and(|(name, _)| name.chars().all(|c| c.is_ascii_uppercase() || c == '_')) {
+            continue;
+        }
+        let words: Vec<&str> = line.split_whitespace().collect();
+        assert!(words[..5].iter().all(|w| w.chars().all(|c| c.is_ascii_digit() || "*/,-".contains(c))), "{line}");
+        assert_eq!(words[5], "homelab", "{line}");
+        assert!(!line.contains('%'), "cron reads % as a line break: {line}");
+    }
+}
+
+#[test]
+fn the_passes_make_no_system_call_that_their_units_forbid() {
+    if !needs::program("systemd-analyze") || !needs::program("strace") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("root");
+    let hlctl = |args: &[&str]| {
+        let out = Command::new(HLCTL).arg("--root").arg(&root).args(args).env_clear().output().unwrap();
+        assert!(out.status.success(), "{args:?}: {}", text_of(&out));
+    };
+    hlctl(&["init"]);
+    std::fs::create_dir_all(root.join("hosts/piha")).unwrap();
+    std::fs::write(root.join("hosts/piha/services.yaml"), "services: [mosquitto]\n").unwrap();
+    std::fs::create_dir_all(root.join("events/2026-11-23")).unwrap();
+    let event = "{\"ts\":\"2026-11-23T07:13:05Z\",\"node\":\"piha\",\"type\":\"service_unhealthy\",\"service\":\"mosquitto\"}\n";
+    std::fs::write(root.join("events/2026-11-23/piha.jsonl"), event).unwrap();
+
+    let allowed = &calls("@system-service") - &(&calls("@privileged") | &calls("@resources"));
+    // Given away is what the super-user makes, and only then; the units run as the root's owner.
+    let chown: BTreeSet<String> = ["fchown", "fchownat", "lchown", "chown"].map(str::to_owned).into();
+    for pass in ["observe", "reconcile"] {
+        let trace = dir.path().join(pass);
+        let run = Command::new("strace")
+            .arg("-f")
+            .arg("-o")
+            .arg(&trace)
+            .arg(HLCTL)
+            .arg("--root")
+            .arg(&root)
+            .arg(pass)
+            .output();
+        let run = run.unwrap();
+        if text_of(&run).contains("ptrace") {
+            return needs::skip("strace may not trace here");
+        }
+        assert!(run.status.success(), "{pass}: {}", text_of(&run));
+        let trace = std::fs::read_to_string(&trace).unwrap();
+        let made: BTreeSet<String> = trace.lines().filter_map(call).collect();
+        assert!(made.contains("openat"), "{made:?}");
+        let forbidden: Vec<&String> = made.difference(&allowed).filter(|c| !chown.contains(*c)).collect();
+        assert!(forbidden.is_empty(), "{pass}: {forbidden:?}");
+        // The system's user database may be asked over a socket on this machine; nobody else is.
+        let abroad: Vec<&str> = trace.lines().filter(|l| l.contains(" connect(") && !l.contains("AF_UNIX")).collect();
+        assert!(abroad.is_empty(), "{pass}: {abroad:#?}");
+    }
+}
+
+/// Returns the name of the call in a line of strace.
+fn call(line: &str) -> Option<String> {
+    let after_pid = line.split_once(' ').map(|(_, rest)| rest.trim_start())?;
+    let (name, _) = after_pid.split_once('(')?;
+    name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_').then(|| name.to_owned())
+}
+
+/// Returns the calls of one of systemd's sets.
+fn calls(set: &str) -> BTreeSet<String> {
+    let out = Command::new("systemd-analyze").args(["syscall-filter", set]).output().expect("systemd-analyze starts");
+    let mut all = BTreeSet::new();
+    for word in
+        String::from_utf8_lossy(&out.stdout).lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'))
+    {
+        match word.strip_prefix('@') {
+            Some(_) if word != set => all.append(&mut calls(word)),
+            Some(_) => {}
+            None => drop(all.insert(word.to_owned())),
+        }
+    }
+    all
+}
