@@ -115,7 +115,7 @@ impl Child {
                     Stage::Killed => break,
                 };
             }
-            if !alive && (stage != Stage::Ending || !group::is_alive(self.pid)) {
+            if !alive && (stage == Stage::Running || !group::is_alive(self.pid)) {
                 break;
             }
             // What outlives its leader is not announced: it has to be looked for.
