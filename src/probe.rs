@@ -12,6 +12,7 @@ mod command;
 mod connect;
 mod http;
 mod mqtt;
+mod tunnel;
 
 /// How long a check may take unless said otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(5);

@@ -84,7 +84,7 @@ impl Child {
     /// Returns the next byte of the output, or nothing where it ended or none came in time.
     pub fn first_byte(&mut self, within: Duration) -> io::Result<Option<u8>> {
         let mut fds = [PollFd::new(&self.output, PollFlags::IN)];
-        if poll(&mut fds, Some(&timespec(within)))? == 0 {
+        if !any_ready(&mut fds, within)? {
             return Ok(None);
         }
         let mut byte = [0];
@@ -115,7 +115,7 @@ impl Child {
                     Stage::Killed => break,
                 };
             }
-            if !alive && (stage != Stage::Ending || !group::is_alive(self.pid)) {
+            if !alive && (stage == Stage::Running || !group::is_alive(self.pid)) {
                 break;
             }
             // What outlives its leader is not announced: it has to be looked for.
@@ -157,10 +157,7 @@ enum Stage {
 fn wait_for(output: Option<&PipeReader>, ended: Option<&PipeReader>, pause: Duration) -> io::Result<(bool, bool)> {
     let mut fds: Vec<PollFd<'_>> =
         [output, ended].into_iter().flatten().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
-    match poll(&mut fds, Some(&timespec(pause))) {
-        Ok(_) | Err(rustix::io::Errno::INTR) => {}
-        Err(e) => return Err(e.into()),
-    }
+    any_ready(&mut fds, pause)?;
     let mut ready = fds.iter().map(|fd| !fd.revents().is_empty());
     let mut next = |asked: bool| asked && ready.next().unwrap_or(false);
     Ok((next(output.is_some()), next(ended.is_some())))
@@ -173,10 +170,11 @@ fn pass_on(output: &mut PipeReader, buffer: &mut [u8], sink: &mut dyn FnMut(&[u8
     Ok(n > 0)
 }
 
-fn timespec(pause: Duration) -> Timespec {
+/// Waits until one of these is ready, and returns whether one is.
+pub fn any_ready(fds: &mut [PollFd<'_>], pause: Duration) -> io::Result<bool> {
     // Rounded up to the millisecond, so that a pause about to end is not spun through.
-    let pause = pause + Duration::from_millis(1);
-    Timespec { tv_sec: i64::try_from(pause.as_secs()).unwrap_or(i64::MAX), tv_nsec: pause.subsec_nanos().into() }
+    let pause = Timespec::try_from(pause + Duration::from_millis(1)).map_err(io::Error::other)?;
+    Ok(rustix::io::retry_on_intr(|| poll(fds, Some(&pause)))? > 0)
 }
 
 /// What a short command answered.

@@ -67,10 +67,7 @@ pub fn run_plan(plan: &Plan, job: Job<'_>, node: &mut Node) -> Ran {
     let mut outcome = Outcome { started_at: Some(job.started), ..Outcome::default() };
     let mut health = None;
     let clock = job.clock;
-    let failure = match execute(plan, job, node, &mut outcome, &mut health) {
-        Ok(()) => None,
-        Err(failure) => Some(failure),
-    };
+    let failure = execute(plan, job, node, &mut outcome, &mut health).err();
     outcome.finished_at = Some(clock.now());
     if let Some(failure) = &failure {
         outcome.reason = Some(failure.reason.as_str().to_owned());

@@ -205,7 +205,7 @@ pub struct Outcome {
     /// Number of the step that failed, from 1.
     #[serde(default)]
     pub failed_step: Option<usize>,
-    /// Why it failed, or how it was verified: a word of the contract such as `timeout`.
+    /// Why it failed, a word such as `timeout`; none where it did not.
     #[serde(default)]
     pub reason: Option<String>,
     /// Path of the captured output below the root.

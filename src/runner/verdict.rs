@@ -118,11 +118,13 @@ fn timeout(step: &Step) -> Failure {
 
 /// Returns what ssh's 255 means; none where it was the command's own exit code.
 fn ssh_failed(step: &Step, end: &StepEnd<'_>) -> Option<Failure> {
+    let last = last_line(end.output).unwrap_or_default();
     let (trouble, words) = match end.ssh {
-        Some(words) if words.trim().is_empty() => return None,
-        Some(words) => (Trouble::of(words), words),
+        Some(words) if !words.trim().is_empty() => (Trouble::of(words), words),
+        // The one thing that ssh says past its own log: the other side hung up.
+        Some(_) => (Trouble::recognize(last).filter(|t| *t == Trouble::ConnectionLost)?, last),
         // An ssh that keeps no log of its own speaks among the output.
-        None => (Trouble::recognize(last_line(end.output).unwrap_or_default())?, end.output),
+        None => (Trouble::recognize(last)?, last),
     };
     let said = last_line(words).unwrap_or_default();
     let message = format!("ssh to {}: {}; {}", step.on, plain(said), trouble.advice());

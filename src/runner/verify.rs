@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(watched(10, 30, |_| false), (Verdict::Late, 30.0));
         assert_eq!(watched(10, 30, |s| s > 20.0), (Verdict::Late, 30.0));
         assert_eq!(watched(10, 30, |s| s >= 20.0), (Verdict::Healthy, 30.0));
-        assert_eq!(watched(10, 30, |s| s as u64 % 5 != 0), (Verdict::Late, 30.0));
+        assert_eq!(watched(10, 30, |s| s != s.floor()), (Verdict::Late, 30.0));
         assert_eq!(watched(60, 30, |_| true), (Verdict::Late, 30.0));
     }
 }

@@ -48,16 +48,15 @@ impl Follower {
     /// none.
     pub fn poll(&mut self, out: &mut impl Write) -> io::Result<bool> {
         let before = self.at;
-        if self.at < HEAD {
-            if let Some(head) = open(&head_path(&self.dir, &self.started))? {
-                let room = HEAD - self.at;
-                self.pass_on(head, self.at, room, out)?;
-            }
+        if self.at < HEAD
+            && let Some(head) = open(&head_path(&self.dir, &self.started))?
+        {
+            self.pass_on(head, self.at, HEAD - self.at, out)?;
         }
-        if self.at >= HEAD {
-            if let Some(tail) = open(&tail_path(&self.dir, &self.started))? {
-                self.poll_tail(tail, out)?;
-            }
+        if self.at >= HEAD
+            && let Some(tail) = open(&tail_path(&self.dir, &self.started))?
+        {
+            self.poll_tail(tail, out)?;
         }
         Ok(self.at > before)
     }
