@@ -24,3 +24,5 @@ pub mod drift;
 pub mod silence;
 pub mod reconcile;
 pub mod status;
+#[cfg(test)]
+pub mod fixtures;

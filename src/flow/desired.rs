@@ -75,6 +75,8 @@ impl std::fmt::Display for HostError {
 pub struct HostFiles {
     /// A node's files, or what is wrong with them.
     pub hosts: BTreeMap<NodeName, Result<Host, Vec<HostError>>>,
+    /// The aliases of nodes whose files are wrong elsewhere: what is known under them is as unknown as these nodes.
+    pub broken_aliases: BTreeMap<NodeName, Vec<NodeName>>,
     /// What is wrong that belongs to no node: a folder whose name is no name.
     pub strays: Vec<HostError>,
     /// Where `hosts/` is.
@@ -94,6 +96,8 @@ pub struct Desired {
     pub strays: Vec<HostError>,
     /// Other names of nodes → canonical ones.
     pub aliases: BTreeMap<String, NodeName>,
+    /// Aliases that more than one host claims: whose they are is unknown.
+    pub disputed: BTreeSet<NodeName>,
     /// Where `hosts/` is.
     pub path: PathBuf,
     /// Whether `hosts/` could be listed at all.
@@ -125,7 +129,7 @@ impl Desired {
                 Err(errors) => drop(desired.broken.insert(node, errors)),
             }
         }
-        desired.collect_aliases(&names);
+        desired.collect_aliases(&names, files.broken_aliases);
         desired.refuse_cycles();
         desired
     }
@@ -152,7 +156,8 @@ impl Desired {
     pub fn host(&self, node: &NodeName) -> Result<Option<&Host>, Unknown> {
         match self.hosts.get(node) {
             Some(host) => Ok(Some(host)),
-            None if self.broken.contains_key(node) || !self.is_verdict() => Err(Unknown),
+            None if self.broken.contains_key(node) || self.disputed.contains(node) => Err(Unknown),
+            None if !self.is_verdict() => Err(Unknown),
             None => Ok(None),
         }
     }
@@ -187,10 +192,11 @@ impl Desired {
         pairs
     }
 
-    fn collect_aliases(&mut self, names: &BTreeSet<NodeName>) {
+    fn collect_aliases(&mut self, names: &BTreeSet<NodeName>, broken: BTreeMap<NodeName, Vec<NodeName>>) {
         let mut claims: BTreeMap<NodeName, Vec<NodeName>> = BTreeMap::new();
-        for (node, host) in &self.hosts {
-            for alias in &host.file.aliases {
+        let sound = self.hosts.iter().map(|(node, host)| (node, &host.file.aliases));
+        for (node, aliases) in sound.chain(&broken) {
+            for alias in aliases {
                 claims.entry(alias.clone()).or_default().push(node.clone());
             }
         }
@@ -199,6 +205,7 @@ impl Desired {
                 format!("the alias {alias} is the name of a host")
             } else if hosts.len() > 1 {
                 let all: Vec<&str> = hosts.iter().map(NodeName::as_str).collect();
+                self.disputed.insert(alias.clone());
                 format!("the alias {alias} stands for {}", all.join(" and "))
             } else {
                 self.aliases.insert(alias.as_str().to_owned(), hosts[0].clone());
@@ -399,6 +406,21 @@ mod tests {
         assert_eq!(gone.wants(&node, &web), Wanted::No);
         let cyclic = Desired::assemble(files(&[("a", "services: [{name: web, depends_on: [web]}]", "")]));
         assert_eq!(cyclic.wants(&node, &web), Wanted::Unknown);
+    }
+
+    #[test]
+    fn an_alias_of_a_broken_host_or_one_that_two_hosts_claim_is_unknown_and_not_gone() {
+        let web = "web".parse().unwrap();
+        let mut one = files(&[("vps", "services: []", "")]);
+        one.hosts.insert("piha".parse().unwrap(), Err(Vec::new()));
+        one.broken_aliases.insert("piha".parse().unwrap(), vec!["node-1".parse().unwrap()]);
+        let one = Desired::assemble(one);
+        let node = one.canonical(&"node-1".parse().unwrap());
+        assert_eq!((node.as_str(), one.wants(&node, &web)), ("piha", Wanted::Unknown));
+        let two = [("a", "services: []", "aliases: [x]"), ("b", "services: []", "aliases: [x]")];
+        let two = Desired::assemble(files(&two));
+        assert_eq!(two.wants(&two.canonical(&"x".parse().unwrap()), &web), Wanted::Unknown);
+        assert_eq!(two.wants(&"y".parse().unwrap(), &web), Wanted::No);
     }
 
     #[test]

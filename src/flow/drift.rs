@@ -212,3 +212,224 @@ fn silence(host: &Host, node: Option<&NodeRow>, silent_after: Duration, now: Sta
         node_unheard: false,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::action::Risk;
+    use super::super::fixtures::{Lab, ago, id, node, service, short};
+    use super::*;
+
+    /// The drift that a lab shows, in short.
+    fn found(lab: &Lab) -> Vec<String> {
+        lab.drift().iter().map(short).collect()
+    }
+
+    /// The drift of one service `piha/web` whose node was heard, with this state.
+    fn of_state(state: &str) -> Vec<String> {
+        found(&Lab::new([("piha", "[web]")], &format!("piha seen=1m\n{state}")))
+    }
+
+    #[test]
+    fn desired_and_absent_is_missing_and_calls_for_a_redeploy() {
+        assert_eq!(of_state(""), ["missing_service piha/web → redeploy"]);
+        assert_eq!(of_state("piha/other healthy"), ["missing_service piha/web → redeploy"]);
+        assert_eq!(of_state("vps/web healthy"), ["missing_service piha/web → redeploy"], "of another node");
+    }
+
+    #[test]
+    fn unhealthy_for_containers_or_mqtt_calls_for_a_restart_else_for_a_redeploy() {
+        for (reason, mend) in [
+            ("reason=containers_not_running", "container_restart"),
+            ("reason=mqtt_unreachable", "container_restart"),
+            ("reason=check_failed", "redeploy"),
+            ("reason=anything-else", "redeploy"),
+            ("reason=CONTAINERS_NOT_RUNNING", "redeploy"),
+            ("reason=containers_not_running_", "redeploy"),
+            ("", "redeploy"),
+        ] {
+            for status in ["unhealthy", "starting", "degraded", "Healthy", "ok"] {
+                let expected = format!("unhealthy_service piha/web → {mend}");
+                assert_eq!(of_state(&format!("piha/web {status} {reason}")), [expected], "{status} {reason}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_healthy_is_no_drift() {
+        assert!(of_state("piha/web healthy").is_empty());
+        assert!(of_state("piha/web healthy reason=check_failed").is_empty(), "a reason alone is none");
+    }
+
+    #[test]
+    fn the_risks_and_ids_of_the_table() {
+        let lab = Lab::new(
+            [("piha", "[gone, ill, stopped]")],
+            "piha seen=1m disk=high\npiha/ill unhealthy\npiha/stopped unhealthy reason=containers_not_running",
+        );
+        let got: Vec<_> = lab.drift().iter().map(|d| (d.id().unwrap(), d.mend.unwrap().risk())).collect();
+        assert_eq!(
+            got,
+            [
+                (id("disk-cleanup-piha"), Risk::Guarded),
+                (id("redeploy-piha-gone"), Risk::Guarded),
+                (id("redeploy-piha-ill"), Risk::Guarded),
+                (id("container-restart-piha-stopped"), Risk::Low),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_disk_is_drift_while_its_pressure_is_high() {
+        let disk = |line: &str| found(&Lab::new([("piha", "[]")], line));
+        assert_eq!(disk("piha seen=1m disk=high"), ["disk_pressure piha → disk_cleanup"]);
+        assert!(disk("piha seen=1m disk=normal").is_empty());
+        assert!(disk("piha seen=1m").is_empty());
+        assert_eq!(disk("piha disk=high"), ["disk_pressure piha → disk_cleanup"], "heard or not");
+    }
+
+    #[test]
+    fn a_full_disk_of_a_node_without_a_host_folder_is_unmanaged() {
+        assert!(found(&Lab::new([("piha", "[]")], "vps seen=1m disk=high")).is_empty());
+    }
+
+    #[test]
+    fn a_broken_host_shows_no_drift_of_any_kind() {
+        let lab = Lab::new([("vps", "[web]")], "piha seen=2h disk=high\npiha/web unhealthy").broken("piha");
+        assert_eq!(found(&lab), ["missing_service vps/web → redeploy"]);
+    }
+
+    #[test]
+    fn what_is_not_monitored_is_silent_whatever_its_state() {
+        for state in ["", "piha/web unhealthy reason=containers_not_running", "piha/web healthy"] {
+            let lab = Lab::new([("piha", "[{name: web, monitor: false}]")], &format!("piha seen=2h\n{state}"));
+            assert!(found(&lab).is_empty(), "{state}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_desires_is_no_drift() {
+        assert!(found(&Lab::new([("piha", "[]")], "piha seen=1m\npiha/web unhealthy\nvps/web unhealthy")).is_empty());
+    }
+
+    #[test]
+    fn a_node_is_silent_after_fifteen_minutes_if_it_was_heard_and_has_services_to_watch() {
+        let silent = "silent_node piha → nothing";
+        let says = |services: &str, seen: &str| {
+            let lab = Lab::new([("piha", services)], &format!("piha {seen}\npiha/web healthy"));
+            found(&lab).contains(&silent.to_owned())
+        };
+        assert!(says("[web]", "seen=16m"));
+        assert!(says("[web]", "seen=900001ms"));
+        assert!(!says("[web]", "seen=15m"), "not before it has been silent for longer");
+        assert!(!says("[web]", "seen=1m"));
+        assert!(!says("[web]", "disk=normal"), "never heard");
+        assert!(!says("[]", "seen=2h"), "nothing to watch");
+        assert!(!says("[{name: web, monitor: false}]", "seen=2h"), "nothing to watch");
+        let lab = Lab::new([("piha", "[web]")], "piha seen=2m\npiha/web healthy").config("silent_after: 1m");
+        assert_eq!(found(&lab), [silent], "as config.yaml says");
+    }
+
+    #[test]
+    fn a_node_without_a_host_folder_is_never_silent() {
+        assert!(found(&Lab::new([("piha", "[]")], "vps seen=2h\nvps/web healthy")).is_empty());
+    }
+
+    #[test]
+    fn names_are_held_against_each_other_after_aliases() {
+        let lab = Lab::new([("piha", "[web]")], "node-1 seen=1m disk=high\nnode-1/web unhealthy reason=x");
+        let expected = ["disk_pressure piha → disk_cleanup", "unhealthy_service piha/web → redeploy"];
+        assert_eq!(found(&lab.host_file("piha", "aliases: [node-1]")), expected);
+        let lab = Lab::new([("piha", "[web]")], "node-1 seen=1m disk=high\nnode-1/web unhealthy reason=x");
+        assert_eq!(found(&lab.alias_map(r#"{"node-1":"piha"}"#)), expected);
+        let lab = Lab::new([("piha", "[web]")], "node-1 seen=1m\nnode-1/web healthy");
+        assert_eq!(found(&lab), ["missing_service piha/web → redeploy"], "without an alias");
+    }
+
+    #[test]
+    fn the_reason_of_the_agent_and_the_times_of_the_world_are_kept() {
+        let lab = Lab::new(
+            [("piha", "[gone, ill]")],
+            "piha seen=1m disk=high normal=3h used=93.1\npiha/ill degraded reason=slow at=5m healthy=2h",
+        );
+        let [disk, gone, ill] = lab.drift().try_into().unwrap();
+        assert_eq!((ill.reason.as_deref(), ill.since, ill.last_gone), (Some("slow"), Some(ago("5m")), Some(ago("2h"))));
+        assert_eq!((gone.reason, gone.since, gone.last_gone), (None, None, None));
+        assert_eq!((disk.reason.as_deref(), disk.last_gone), (Some("high"), Some(ago("3h"))));
+    }
+
+    #[test]
+    fn every_drift_says_why_in_a_sentence() {
+        let why = |hosts: &str, world: &str| {
+            let lab = Lab::new([("piha", hosts)], world);
+            lab.drift().iter().map(|d| d.why.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(why("[web]", ""), ["web was never reported, and neither was anything else of piha"]);
+        assert_eq!(why("[web]", "piha seen=1m"), ["piha does not report web"]);
+        assert_eq!(why("[web]", "piha seen=1m\npiha/web starting"), ["web is starting, for no reason given"]);
+        for (reason, word) in [
+            ("containers_not_running", "its containers are not running"),
+            ("mqtt_unreachable", "mqtt is not reachable"),
+            ("check_failed", "its check fails"),
+            ("out-of-cheese", "out-of-cheese"),
+        ] {
+            let world = format!("piha seen=1m\npiha/web unhealthy reason={reason}");
+            assert_eq!(why("[web]", &world), [format!("web is unhealthy: {word}")]);
+        }
+        assert_eq!(why("[]", "piha seen=1m disk=high used=93.1"), ["the disk of piha at / is 93.1 % full"]);
+        assert_eq!(why("[]", "piha seen=1m disk=high"), ["the disk of piha is too full"]);
+        assert_eq!(
+            why("[web]", "piha seen=16m\npiha/web healthy"),
+            [format!("nothing was heard of piha since {}", ago("16m"))]
+        );
+    }
+
+    #[test]
+    fn a_node_counts_as_unheard_without_a_sign_of_life() {
+        let unheard = |world: &str| {
+            let lab = Lab::new([("piha", "[web]")], world);
+            lab.drift().iter().find(|d| d.service.is_some()).unwrap().node_unheard
+        };
+        assert!(unheard(""), "a missing nodes.json means that no node was heard");
+        assert!(unheard("vps seen=1m"));
+        assert!(unheard("piha disk=high"), "a row alone is no sign of life");
+        assert!(!unheard("piha seen=300d"));
+    }
+
+    #[test]
+    fn drift_is_sorted_by_node_service_and_kind() {
+        let lab = Lab::new([("b", "[z, a]"), ("a", "[y]")], "a seen=2h disk=high\nb seen=1m\nb/z unhealthy");
+        assert_eq!(
+            found(&lab),
+            [
+                "disk_pressure a → disk_cleanup",
+                "silent_node a → nothing",
+                "missing_service a/y → redeploy",
+                "missing_service b/a → redeploy",
+                "unhealthy_service b/z → redeploy",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_file_of_drift_is_read_back_and_names_its_kinds_as_the_contract_does() {
+        let kinds =
+            [DriftKind::MissingService, DriftKind::UnhealthyService, DriftKind::DiskPressure, DriftKind::SilentNode];
+        let row = |kind: DriftKind| DriftRow {
+            kind,
+            node: node("piha"),
+            service: Some(service("web")),
+            reason: None,
+            why: "why".into(),
+            since: ago("1h"),
+            action: None,
+            held_until: None,
+            held_by: None,
+        };
+        let file = DriftFile { schema: DRIFT_SCHEMA.into(), drift: kinds.map(row).into() };
+        let text = serde_json::to_string(&file).unwrap();
+        for kind in kinds {
+            assert!(text.contains(&format!("\"type\":\"{}\"", kind.as_str())), "{text}");
+        }
+        assert_eq!(serde_json::from_str::<DriftFile>(&text).unwrap(), file);
+    }
+}

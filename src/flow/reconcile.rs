@@ -141,7 +141,7 @@ pub fn decide(inputs: &Inputs<'_>) -> Decision {
     let mut decision = Decision { conflicts: name_conflicts(&shared), ..Decision::default() };
     let untouchable = |id: &ActionId| shared.contains_key(id) || inputs.blocked.contains(id);
     for (_, action) in inputs.open.iter().filter(|(state, action)| *state == State::Pending && action.drift.is_some()) {
-        if !untouchable(&action.id) {
+        if !untouchable(&action.id) && !is_shared(inputs.desired, &shared, action) {
             decision.cancel.extend(cancel_reason(inputs, action).map(|reason| (action.id.clone(), reason)));
         }
     }
@@ -159,7 +159,7 @@ pub fn decide(inputs: &Inputs<'_>) -> Decision {
                 Answer::Create { supersede } => {
                     row.action = Some(id.to_string());
                     decision.create.push(new_action(inputs, drift, id.clone(), row.since));
-                    decision.superseded.extend(supersede.map(|restart| (restart, id)));
+                    decision.superseded.extend(supersede.into_iter().map(|restart| (restart, id.clone())));
                 }
             }
         }
@@ -177,6 +177,12 @@ fn name_conflicts(shared: &BTreeMap<ActionId, Vec<(NodeName, ServiceName)>>) -> 
         )
     };
     shared.iter().map(name).collect()
+}
+
+/// Returns whether an action, whatever its own ID is, is about a pair that shares its ID with another.
+fn is_shared(desired: &Desired, shared: &BTreeMap<ActionId, Vec<(NodeName, ServiceName)>>, action: &Action) -> bool {
+    let node = desired.canonical(&action.node);
+    shared.values().flatten().any(|(of, service)| *of == node && action.service.as_ref() == Some(service))
 }
 
 /// Rule 1: why a pending action with a drift is cancelled, if it is.
@@ -204,8 +210,8 @@ enum Answer {
     Open(ActionId),
     /// One would be made, but not now.
     Held(Hold),
-    /// One is made, in the place of a pending restart where there is one.
-    Create { supersede: Option<ActionId> },
+    /// One is made, in the place of the pending restarts that there are.
+    Create { supersede: Vec<ActionId> },
 }
 
 /// Why an ID is held, and until when that is known.
@@ -223,12 +229,27 @@ fn answer(inputs: &Inputs<'_>, drift: &Drift, id: &ActionId, cancelled: &BTreeSe
     if let Some(open) = blocking(&open, kind, id) {
         return Answer::Open(open.clone());
     }
+    let by_another = inputs.open.iter().find(|(_, action)| action.id == *id && !cancelled.contains(id));
+    if let Some((_, other)) = by_another {
+        return Answer::Held(Hold {
+            until: None,
+            why: format!("the ID {id} is taken by an action about {}", target(other)),
+        });
+    }
     if let Some(hold) = hold(inputs, drift, id) {
         return Answer::Held(hold);
     }
-    let restart =
-        |(_, action): &&(State, &Action)| action.kind == ActionType::ContainerRestart && action.drift.is_some();
-    Answer::Create { supersede: open.iter().find(restart).map(|(_, action)| action.id.clone()) }
+    // Only pending restarts gave way to get here.
+    let restarts = open.iter().filter(|(_, a)| a.drift.is_some() && !inputs.blocked.contains(&a.id));
+    Answer::Create { supersede: restarts.map(|(_, action)| action.id.clone()).collect() }
+}
+
+/// Returns what an action is about, `node` or `node/service`.
+fn target(action: &Action) -> String {
+    match &action.service {
+        Some(service) => format!("{}/{service}", action.node),
+        None => action.node.to_string(),
+    }
 }
 
 /// Returns the open actions about a service, or about a node's disk, that are not just being cancelled.
@@ -376,3 +397,6 @@ pub fn unmanaged<'a>(desired: &Desired, services: &'a Services) -> Vec<&'a super
     let nobody_s = |row: &&super::world::ServiceRow| matches!(desired.wants(&row.node, &row.service), Wanted::No);
     services.services.iter().filter(nobody_s).collect()
 }
+
+#[cfg(test)]
+mod tests;

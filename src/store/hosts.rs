@@ -40,7 +40,10 @@ pub fn read(path: &Path, this_node: Option<&NodeName>) -> HostFiles {
         }
         match name.parse::<NodeName>() {
             Ok(node) => {
-                let host = read_host(&folder, &real, &node, this_node);
+                let host = read_host(&folder, &real, &node, this_node).map_err(|(errors, aliases)| {
+                    files.broken_aliases.insert(node.clone(), aliases);
+                    errors
+                });
                 files.hosts.insert(node, host);
             }
             Err(e) => files.strays.push(problem(&folder, e.to_string(), "name the folder as the node is called")),
@@ -55,12 +58,13 @@ fn problem(path: &Path, message: String, advice: &str) -> HostError {
     HostError { path: path.to_owned(), line: 0, column: 0, message, advice: Some(advice.to_owned()) }
 }
 
+/// Reads a host. Where its files are wrong, the aliases that can still be read come with the errors.
 fn read_host(
     folder: &Path,
     real_hosts: &Path,
     node: &NodeName,
     this_node: Option<&NodeName>,
-) -> Result<Host, Vec<HostError>> {
+) -> Result<Host, (Vec<HostError>, Vec<NodeName>)> {
     let services = folder.join("services.yaml");
     let host = folder.join("host.yaml");
     let mut errors = Vec::new();
@@ -99,9 +103,10 @@ fn read_host(
             Ok(Host { node: node.clone(), connection, file, services, overrides })
         }
         (list, file) => {
+            let aliases = file.as_ref().map(|f| f.aliases.clone()).unwrap_or_default();
             take(&services, list.err());
             take(&host, file.err());
-            Err(errors)
+            Err((errors, aliases))
         }
     }
 }
@@ -143,4 +148,29 @@ pub(super) fn text(path: &Path) -> Result<Option<String>, YamlError> {
         let column = before.iter().rev().take_while(|b| **b != b'\n').count() + 1;
         YamlError { line, column, ..whole("not UTF-8", "save the file as UTF-8") }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_host_keeps_the_aliases_that_can_be_read() {
+        let dir = tempfile::tempdir().unwrap();
+        for (node, services, host) in [
+            ("piha", "services: [", "aliases: [node-1]"),
+            ("vps", "services: []", "aliases: [node-2]"),
+            ("ill", "services: []", "aliases: ["),
+        ] {
+            let folder = dir.path().join(node);
+            std::fs::create_dir(&folder).unwrap();
+            std::fs::write(folder.join("services.yaml"), services).unwrap();
+            std::fs::write(folder.join("host.yaml"), host).unwrap();
+        }
+        let files = read(dir.path(), None);
+        let node = |name: &str| name.parse::<NodeName>().unwrap();
+        assert_eq!(files.broken_aliases[&node("piha")], [node("node-1")]);
+        assert!(files.broken_aliases[&node("ill")].is_empty());
+        assert!(files.hosts[&node("vps")].is_ok() && files.broken_aliases.len() == 2);
+    }
 }

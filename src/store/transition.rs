@@ -212,6 +212,9 @@ fn locate(root: &Root, id: &ActionId, transition: Transition) -> Result<Entry, N
 
 /// Says who brought an action into its state.
 fn winner(entry: &Entry) -> Option<String> {
+    if entry.standing.by_hand {
+        return Some(format!("by {} ({})", entry.owner, Via::Hand));
+    }
     let last = entry.history().last().filter(|e| e.to == entry.state)?;
     Some(format!("by {} ({}) at {}", last.by, last.via, last.at))
 }
@@ -315,9 +318,15 @@ pub fn create(
     actions::read(root, state, id)?.ok_or_else(|| SwapLost::Hand.of(root, id))
 }
 
-/// Moves the ended records of an ID to `history/ID/`, never over another.
+/// Moves the ended records of an ID to `history/ID/`, never over another. A live one must have taken their place:
+/// what was rejected since the caller looked, by whomever, is no older record.
 fn retire(root: &Root, id: &ActionId) -> Result<(), NotDone> {
-    for old in actions::ended(root, id)? {
+    let ended = actions::ended(root, id)?;
+    // Only now: what a hand moves from here on is not among them.
+    if !State::LIVE.iter().any(|state| actions::path(root, *state, id).symlink_metadata().is_ok()) {
+        return Ok(());
+    }
+    for old in ended {
         let from = actions::path(root, old.state, id);
         let dir = root.actions().join("history").join(id.as_str());
         root.make_dir(&dir)?;
