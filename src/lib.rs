@@ -4,6 +4,9 @@
 //! those take [`flow`], the pure heart, [`store`], the only code that touches the root, [`probe`] (machine → health) and
 //! [`runner`] (approved plan → processes → outcome, on [`process`]), and are shown by [`view`].
 
+// Not in Cargo.toml: tests do print why they skip.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod cli;
 pub mod run;
 pub mod context;

@@ -31,7 +31,7 @@ fn context(root: &Path) -> Context {
         hosts: None,
         this_node: None,
         alias_map: None,
-        operator: "test".into(),
+        sudo_user: None,
         peer: None,
         secrets: Vec::new(),
         home: None,

@@ -28,7 +28,7 @@ fn home() -> Home {
 
 /// The arguments of racer `n`: some approve, some reject.
 fn args(n: usize) -> Vec<&'static str> {
-    if n % 3 == 0 { vec!["reject", ID, "--reason", "too many"] } else { vec!["approve", ID] }
+    if n.is_multiple_of(3) { vec!["reject", ID, "--reason", "too many"] } else { vec!["approve", ID] }
 }
 
 fn start(home: &Home, n: usize) -> Child {

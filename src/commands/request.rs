@@ -8,12 +8,9 @@ use crate::cli;
 use crate::context::Context;
 use crate::fail::{Advised, Result, fail, usage};
 use crate::flow::action::{ActionId, ActionType};
-use crate::flow::desired::Host;
 use crate::flow::lifecycle::State;
-use crate::flow::name::ServiceName;
 use crate::flow::plan::Plan;
 use crate::flow::reconcile;
-use crate::flow::yaml::nearest;
 use crate::store::actions;
 
 /// What was queued.
@@ -51,7 +48,7 @@ pub fn run(cx: &Context, args: &cli::Request) -> Result<RequestReport> {
         return Err(fail(format!("the files of {node} cannot be believed"), "mend them: `hlctl check` says where"));
     };
     if let Some(service) = &args.service {
-        known_service(host, service)?;
+        select::known_service(host, service)?;
     }
     let id = ActionId::of(args.kind, &node, args.service.as_ref());
     if let Some(pairs) = desired.shared_ids().get(&id) {
@@ -78,16 +75,4 @@ pub fn run(cx: &Context, args: &cli::Request) -> Result<RequestReport> {
     }
     let plan = new.plan.map(|plan| plan.masked(&cx.secrets));
     Ok(RequestReport { id: new.id, plan, hints: new.hints, dry_run: args.dry_run })
-}
-
-fn known_service(host: &Host, name: &ServiceName) -> Result<()> {
-    if host.service(name).is_some() {
-        return Ok(());
-    }
-    let known = host.services.iter().map(|s| s.name.as_str());
-    let advice = match nearest(name.as_str(), known) {
-        Some(other) => format!("did you mean {other}?"),
-        None => format!("the services of {} are in its services.yaml", host.node),
-    };
-    Err(fail(format!("{} has no service {name}", host.node), advice))
 }

@@ -5,9 +5,9 @@ use serde::Serialize;
 use crate::cli;
 use crate::fail::{Result, fail, usage};
 use crate::flow::action::ActionId;
-use crate::flow::desired::Desired;
+use crate::flow::desired::{Desired, Host};
 use crate::flow::lifecycle::{State, Transition};
-use crate::flow::name::NodeName;
+use crate::flow::name::{NodeName, ServiceName};
 use crate::flow::yaml::nearest;
 use crate::store::actions::{self, Entry};
 use crate::store::root::Root;
@@ -71,6 +71,19 @@ pub fn known_node(desired: &Desired, node: &NodeName) -> Result<NodeName> {
         None => format!("the nodes are the folders of {}", desired.path.display()),
     };
     Err(fail(format!("there is no node {node}"), advice))
+}
+
+/// Makes sure that a host has a service; an unknown one is an error that names the nearest.
+pub fn known_service(host: &Host, name: &ServiceName) -> Result<()> {
+    if host.service(name).is_some() {
+        return Ok(());
+    }
+    let known = host.services.iter().map(|s| s.name.as_str());
+    let advice = match nearest(name.as_str(), known) {
+        Some(other) => format!("did you mean {other}?"),
+        None => format!("the services of {} are in its services.yaml", host.node),
+    };
+    Err(fail(format!("{} has no service {name}", host.node), advice))
 }
 
 /// Returns a pending action, or why a transition of it would not be possible.

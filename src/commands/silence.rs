@@ -8,7 +8,6 @@ use crate::context::Context;
 use crate::fail::{Advised, Result, fail, usage};
 use crate::flow::name::{NodeName, ServiceName};
 use crate::flow::silence::Silence;
-use crate::flow::yaml::nearest;
 use crate::store::silences;
 
 /// The silences after the command.
@@ -68,11 +67,7 @@ fn parse(cx: &Context, target: &str) -> Result<(NodeName, Option<ServiceName>)> 
     let desired = cx.desired()?;
     let node = select::known_node(&desired, &node)?;
     if let (Some(service), Some(host)) = (&service, desired.hosts.get(&node)) {
-        if host.service(service).is_none() {
-            let known = nearest(service.as_str(), host.services.iter().map(|s| s.name.as_str()));
-            let advice = known.map_or("its services are in its services.yaml".into(), |k| format!("did you mean {k}?"));
-            return Err(fail(format!("{node} has no service {service}"), advice));
-        }
+        select::known_service(host, service)?;
     }
     Ok((node, service))
 }

@@ -26,7 +26,7 @@ pub fn run(cx: &Context) -> Result<Summary> {
     let drift = store::drift::read(&root).unwrap_or_default();
     let live = store::actions::list(&root, &State::LIVE)?;
     let findings = store::events::report(&root).unwrap_or_default();
-    let (failed, invalid) = failed(&root, &live)?;
+    let Troubles { failed, invalid } = troubles(&root, &live)?;
     let pending = live.entries.iter().filter(|e| e.state == State::Pending);
     Ok(status::summarize(&Inputs {
         desired: &desired,
@@ -50,8 +50,15 @@ fn facts(root: &Root, name: &str) -> Option<PassFacts> {
     Some(PassFacts { finished: last.finished, ok: last.record.ok, error: last.record.error })
 }
 
-/// Returns the IDs whose newest record failed with the reason, and what is no action.
-fn failed(root: &Root, live: &Listing) -> Result<(Vec<(ActionId, String)>, Vec<String>)> {
+/// What is wrong with the queue.
+struct Troubles {
+    /// The IDs whose newest record failed, and why.
+    failed: Vec<(ActionId, String)>,
+    /// Files that are no actions, and IDs in two states.
+    invalid: Vec<String>,
+}
+
+fn troubles(root: &Root, live: &Listing) -> Result<Troubles> {
     let listing = store::actions::list(root, &[State::Failed])?;
     let open: BTreeSet<&ActionId> = live.entries.iter().map(|e| &e.action.id).collect();
     let mut failed = Vec::new();
@@ -66,5 +73,5 @@ fn failed(root: &Root, live: &Listing) -> Result<(Vec<(ActionId, String)>, Vec<S
     let no_action = live.invalid.iter().chain(&listing.invalid).map(|i| format!("not an action: {i}"));
     let doubled =
         live.doubled().into_keys().map(|id| format!("{id} stands in two states at once: remove one of the files"));
-    Ok((failed, no_action.chain(doubled).collect()))
+    Ok(Troubles { failed, invalid: no_action.chain(doubled).collect() })
 }
