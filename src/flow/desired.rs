@@ -381,6 +381,10 @@ mod tests {
         let mut desired = base();
         add_alias_map(&mut desired, r#"{"node-2":"infra","node-1":"piha"}"#).unwrap();
         assert_eq!(desired.canonical(&"node-2".parse().unwrap()).as_str(), "infra");
+        add_alias_map(&mut base(), r#"{"piha":"piha"}"#).unwrap();
+        let mut broken = base();
+        broken.broken.insert("vps".parse().unwrap(), Vec::new());
+        assert!(add_alias_map(&mut broken, r#"{"vps":"piha"}"#).is_err(), "a broken host keeps its name");
         for bad in [
             "",
             "[]",
@@ -432,5 +436,6 @@ mod tests {
         assert_eq!(of(&piha, "ssh: o@h"), Connection::Ssh("o@h".into()));
         assert_eq!(of(&piha, "connection: local"), Connection::Local);
         assert_eq!(of(&vps, "connection: ssh"), Connection::Ssh("vps".into()));
+        assert_eq!(of(&vps, "ssh: o@h"), Connection::Ssh("o@h".into()));
     }
 }

@@ -183,11 +183,6 @@ fn overtaken(from: State, to: State, found: State) -> bool {
     }
 }
 
-/// Returns the last entry that is true of a file in this directory.
-pub fn last_committed(state: State, history: &[HistoryEntry]) -> Option<&HistoryEntry> {
-    history[..standing(state, history).committed].last().filter(|e| e.to == state)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::action::Via;
@@ -240,6 +235,9 @@ mod tests {
             (S::Running, &[S::Pending, S::Approved, S::Running, S::Failed], 3, true, false),
             (S::Rejected, &[S::Pending, S::Approved], 2, false, true),
             (S::Approved, &[S::Pending, S::Rejected], 1, true, true),
+            (S::Approved, &[S::Pending, S::Cancelled], 1, true, true),
+            (S::Completed, &[S::Pending, S::Rejected], 2, false, true),
+            (S::Running, &[S::Pending, S::Cancelled], 2, false, true),
             (S::Pending, &[S::Pending, S::Approved, S::Running], 2, true, true),
         ] {
             let expected = Standing { committed, uncommitted, by_hand };

@@ -224,7 +224,7 @@ pub struct Hold {
 }
 
 fn answer(inputs: &Inputs<'_>, drift: &Drift, id: &ActionId, cancelled: &BTreeSet<ActionId>) -> Answer {
-    let open = open_for(inputs.desired, &inputs.open, &drift.node, drift.service.as_ref(), cancelled);
+    let open = open_for(inputs.desired, &inputs.open, &drift.node, drift.service.as_ref());
     let kind = drift.mend.unwrap_or(ActionType::Redeploy);
     if let Some(open) = blocking(&open, kind, id) {
         return Answer::Open(open.clone());
@@ -252,19 +252,14 @@ fn target(action: &Action) -> String {
     }
 }
 
-/// Returns the open actions about a service, or about a node's disk, that are not just being cancelled.
+/// Returns the open actions about a service, or about a node's disk.
 fn open_for<'a>(
     desired: &Desired,
     open: &[(State, &'a Action)],
     node: &NodeName,
     service: Option<&ServiceName>,
-    cancelled: &BTreeSet<ActionId>,
 ) -> Vec<(State, &'a Action)> {
-    open.iter()
-        .filter(|(_, a)| desired.canonical(&a.node) == *node && a.service.as_ref() == service)
-        .filter(|(_, a)| !cancelled.contains(&a.id))
-        .copied()
-        .collect()
+    open.iter().filter(|(_, a)| desired.canonical(&a.node) == *node && a.service.as_ref() == service).copied().collect()
 }
 
 /// Rule 2: the open action because of which none is made. Of pending ones only a restart gives way, to a redeploy.
@@ -382,7 +377,7 @@ pub fn decide_request(
 ) -> Result<New, ActionId> {
     let node = desired.canonical(node);
     let id = ActionId::of(kind, &node, service);
-    let open = open_for(desired, open, &node, service, &BTreeSet::new());
+    let open = open_for(desired, open, &node, service);
     if let Some(open) = blocking(&open, kind, &id) {
         return Err(open.clone());
     }

@@ -298,6 +298,22 @@ mod rule_2_one_open_action_a_service {
     }
 
     #[test]
+    fn a_pending_restart_under_an_id_made_by_hand_keeps_another_restart_away() {
+        for has_drift in [true, false] {
+            let lab = piha(STOPPED).open_as(S::Pending, "mine", RESTART, has_drift);
+            assert_eq!(lab.changes(), nothing());
+            assert_eq!(lab.decide().rows[0].action.as_deref(), Some("mine"));
+        }
+    }
+
+    #[test]
+    fn a_pending_restart_under_the_redeploy_s_id_is_the_open_action() {
+        let lab = piha(ILL).open_as(S::Pending, REDEPLOY_ID, RESTART, true);
+        assert_eq!(lab.changes(), nothing());
+        assert_eq!(lab.decide().rows[0].action.as_deref(), Some(REDEPLOY_ID));
+    }
+
+    #[test]
     fn a_restart_is_superseded_only_where_the_redeploy_is_created() {
         let held = piha(ILL).open(S::Pending, RESTART).ended(REDEPLOY_ID, S::Rejected, ago("1m"));
         assert_eq!(held.changes(), nothing(), "the redeploy is held");
@@ -383,6 +399,13 @@ mod rule_3_idempotent {
     use super::*;
 
     #[test]
+    fn an_id_that_becomes_free_in_this_pass_is_created_in_it() {
+        let lab = Lab::new([("piha", "[web, db]")], "piha seen=1m\npiha/db healthy");
+        let lab = lab.open_as(S::Pending, REDEPLOY_ID, "redeploy piha/db", true);
+        assert_eq!(lab.changes(), ["-redeploy-piha-web drift_resolved_auto", "+redeploy-piha-web"]);
+    }
+
+    #[test]
     fn what_is_pending_already_is_left_as_it_is() {
         for (state, what) in [(MISSING, REDEPLOY), (ILL, REDEPLOY), (STOPPED, RESTART)] {
             for has_drift in [true, false] {
@@ -421,7 +444,12 @@ mod rule_3_idempotent {
         let decision = piha(MISSING).before(before.clone()).decide();
         assert_eq!(decision.rows[0].since, ago("3d"));
         assert_eq!(decision.create[0].drift.as_ref().unwrap().detected_at, ago("3d"));
-        assert_eq!(piha(ILL).before(before).decide().rows[0].since, ago("1m"), "another kind is another drift");
+        assert_eq!(piha(ILL).before(before.clone()).decide().rows[0].since, ago("1m"), "another kind is another drift");
+        let mut other = before.clone();
+        other[0].service = Some(service("db"));
+        assert_eq!(piha(MISSING).before(other).decide().rows[0].since, NOW, "as is another service's");
+        before[0].kind = DriftKind::UnhealthyService;
+        assert_eq!(piha(ILL).before(before).decide().rows[0].since, ago("3d"), "each report of it is a newer event");
     }
 }
 
@@ -600,6 +628,16 @@ mod rule_5_flood_guard {
     fn silent_nodes_hold_is_about_missing_services_only() {
         let decision = bootstrap("silent_nodes: hold", "piha disk=high\npiha/a unhealthy\nvps seen=1m\nvps/x healthy");
         assert_eq!(changes(&decision), ["+disk-cleanup-piha", "+redeploy-piha-a"]);
+    }
+
+    #[test]
+    fn the_hint_is_about_missing_services_only() {
+        let decision = bootstrap("", "piha/a unhealthy");
+        let hinted = |service: &str| {
+            let new = decision.create.iter().find(|new| new.service.as_ref().is_some_and(|s| s.as_str() == service));
+            !new.unwrap().hints.is_empty()
+        };
+        assert!(!hinted("a") && hinted("b"));
     }
 
     #[test]
