@@ -252,6 +252,7 @@ mod the_order_of_5_2 {
         assert!(matches!(error, NotDone::Doubled { .. }), "{error}");
         assert_eq!(home.states(ID), [State::Pending, State::Approved]);
         assert_eq!(std::fs::read_to_string(home.file(State::Approved, ID)).unwrap(), other);
+        assert_eq!((history(&home, State::Pending, ID).len(), home.audit().len()), (1, 1), "nothing was written");
     }
 
     #[test]
