@@ -76,6 +76,7 @@ pub struct HostFiles {
     /// A node's files, or what is wrong with them.
     pub hosts: BTreeMap<NodeName, Result<Host, Vec<HostError>>>,
     /// The aliases of nodes whose files are wrong elsewhere: what is known under them is as unknown as these nodes.
+    /// A broken node that is not in here may have any.
     pub broken_aliases: BTreeMap<NodeName, Vec<NodeName>>,
     /// What is wrong that belongs to no node: a folder whose name is no name.
     pub strays: Vec<HostError>,
@@ -98,6 +99,8 @@ pub struct Desired {
     pub aliases: BTreeMap<String, NodeName>,
     /// Aliases that more than one host claims: whose they are is unknown.
     pub disputed: BTreeSet<NodeName>,
+    /// Whether a `host.yaml` cannot be read at all: any unknown name may be an alias that it gives.
+    pub aliases_unknown: bool,
     /// Where `hosts/` is.
     pub path: PathBuf,
     /// Whether `hosts/` could be listed at all.
@@ -123,6 +126,8 @@ impl Desired {
         let mut desired =
             Desired { strays: files.strays, path: files.path, missing: files.missing, ..Desired::default() };
         let names: BTreeSet<NodeName> = files.hosts.keys().cloned().collect();
+        let unread = |node: &NodeName| !files.broken_aliases.contains_key(node);
+        desired.aliases_unknown = files.hosts.iter().any(|(node, host)| host.is_err() && unread(node));
         for (node, host) in files.hosts {
             match host {
                 Ok(host) => drop(desired.hosts.insert(node, host)),
@@ -157,7 +162,7 @@ impl Desired {
         match self.hosts.get(node) {
             Some(host) => Ok(Some(host)),
             None if self.broken.contains_key(node) || self.disputed.contains(node) => Err(Unknown),
-            None if !self.is_verdict() => Err(Unknown),
+            None if self.aliases_unknown || !self.is_verdict() => Err(Unknown),
             None => Ok(None),
         }
     }
@@ -425,6 +430,10 @@ mod tests {
         let two = Desired::assemble(files(&two));
         assert_eq!(two.wants(&two.canonical(&"x".parse().unwrap()), &web), Wanted::Unknown);
         assert_eq!(two.wants(&"y".parse().unwrap(), &web), Wanted::No);
+        let mut three = files(&[("vps", "services: []", "")]);
+        three.hosts.insert("piha".parse().unwrap(), Err(Vec::new()));
+        let three = Desired::assemble(three);
+        assert_eq!(three.wants(&"y".parse().unwrap(), &web), Wanted::Unknown, "it may be an alias of piha");
     }
 
     #[test]

@@ -215,7 +215,10 @@ impl Lab {
         let hosts = self.hosts.iter().map(|(name, host)| {
             (name.clone(), host.as_ref().map(|texts| read(name, texts)).map_err(|e| vec![error(e)]))
         });
-        let mut desired = Desired::assemble(HostFiles { hosts: hosts.collect(), ..HostFiles::default() });
+        // Only services.yaml is wrong: host.yaml says that there are no aliases.
+        let broken = self.hosts.iter().filter(|(_, host)| host.is_err()).map(|(name, _)| (name.clone(), Vec::new()));
+        let (hosts, broken_aliases) = (hosts.collect(), broken.collect());
+        let mut desired = Desired::assemble(HostFiles { hosts, broken_aliases, ..HostFiles::default() });
         if let Some(map) = &self.alias_map {
             desired::add_alias_map(&mut desired, map).unwrap();
         }

@@ -41,7 +41,7 @@ pub fn read(path: &Path, this_node: Option<&NodeName>) -> HostFiles {
         match name.parse::<NodeName>() {
             Ok(node) => {
                 let host = read_host(&folder, &real, &node, this_node).map_err(|(errors, aliases)| {
-                    files.broken_aliases.insert(node.clone(), aliases);
+                    files.broken_aliases.extend(aliases.map(|aliases| (node.clone(), aliases)));
                     errors
                 });
                 files.hosts.insert(node, host);
@@ -58,13 +58,13 @@ fn problem(path: &Path, message: String, advice: &str) -> HostError {
     HostError { path: path.to_owned(), line: 0, column: 0, message, advice: Some(advice.to_owned()) }
 }
 
-/// Reads a host. Where its files are wrong, the aliases that can still be read come with the errors.
+/// Reads a host. Where its files are wrong, the aliases come with the errors if `host.yaml` can still be read.
 fn read_host(
     folder: &Path,
     real_hosts: &Path,
     node: &NodeName,
     this_node: Option<&NodeName>,
-) -> Result<Host, (Vec<HostError>, Vec<NodeName>)> {
+) -> Result<Host, (Vec<HostError>, Option<Vec<NodeName>>)> {
     let services = folder.join("services.yaml");
     let host = folder.join("host.yaml");
     let mut errors = Vec::new();
@@ -103,7 +103,7 @@ fn read_host(
             Ok(Host { node: node.clone(), connection, file, services, overrides })
         }
         (list, file) => {
-            let aliases = file.as_ref().map(|f| f.aliases.clone()).unwrap_or_default();
+            let aliases = file.as_ref().ok().map(|f| f.aliases.clone());
             take(&services, list.err());
             take(&host, file.err());
             Err((errors, aliases))
@@ -170,7 +170,7 @@ mod tests {
         let files = read(dir.path(), None);
         let node = |name: &str| name.parse::<NodeName>().unwrap();
         assert_eq!(files.broken_aliases[&node("piha")], [node("node-1")]);
-        assert!(files.broken_aliases[&node("ill")].is_empty());
-        assert!(files.hosts[&node("vps")].is_ok() && files.broken_aliases.len() == 2);
+        assert!(files.hosts[&node("ill")].is_err() && !files.broken_aliases.contains_key(&node("ill")));
+        assert!(files.hosts[&node("vps")].is_ok() && files.broken_aliases.len() == 1);
     }
 }

@@ -126,15 +126,18 @@ pub fn apply(
     prepare: impl FnOnce(&Entry) -> Result<Changes, NotDone>,
 ) -> Result<Entry, NotDone> {
     let _lock = Lock::take(root, "actions")?;
-    let entry = match locate(root, id, transition) {
-        Ok(entry) => entry,
-        Err(error) => return Err(refused(root, id, transition, asked, None, error)),
-    };
-    let entry = settle_history(root, entry, asked.at)?;
-    let changes = match prepare(&entry) {
-        Ok(changes) => changes,
-        Err(error) => return Err(refused(root, id, transition, asked, Some(entry.state), error)),
-    };
+    carry_out(root, id, transition, asked, prepare).map_err(|error| refused(root, id, transition, asked, error))
+}
+
+fn carry_out(
+    root: &Root,
+    id: &ActionId,
+    transition: Transition,
+    asked: &Asked,
+    prepare: impl FnOnce(&Entry) -> Result<Changes, NotDone>,
+) -> Result<Entry, NotDone> {
+    let entry = settle_history(root, locate(root, id, transition)?, asked.at)?;
+    let changes = prepare(&entry)?;
     let to = entry.state.next(transition).expect("locate found the action in the state that the transition needs");
     if to.is_ended() {
         retire(root, id)?;
@@ -169,20 +172,14 @@ pub fn apply(
     actions::read(root, to, id)?.ok_or_else(|| SwapLost::Hand.of(root, id))
 }
 
-/// Returns the error after the audit log was told of it; what never was an action is not worth a line.
-fn refused(
-    root: &Root,
-    id: &ActionId,
-    transition: Transition,
-    asked: &Asked,
-    from: Option<State>,
-    error: NotDone,
-) -> NotDone {
+/// Returns the error after the audit log was told of it; what is no action has no transitions.
+fn refused(root: &Root, id: &ActionId, transition: Transition, asked: &Asked, error: NotDone) -> NotDone {
     let from = match &error {
         NotDone::Lost { state, .. } => Some(*state),
-        NotDone::Refused { .. } => from,
-        NotDone::Unknown { .. } | NotDone::Hand { .. } | NotDone::Doubled { .. } => return error,
-        NotDone::Invalid(_) | NotDone::Write(_) => return error,
+        NotDone::Hand { state, .. } => *state,
+        NotDone::Refused { .. } => Some(transition.from()),
+        NotDone::Doubled { .. } => None,
+        NotDone::Unknown { .. } | NotDone::Invalid(_) | NotDone::Write(_) => return error,
     };
     let to = transition.from().next(transition).expect("each transition is possible from its own state");
     let mut told = audit::Entry::of(audit::Event::Refused, id, from, to, asked.at, &asked.by, asked.via);
