@@ -65,11 +65,11 @@ impl Report for DemoReport {
         };
         let rest = match &self.kept {
             Some(dir) => format!(
-                "The services go on running. To look around, and to end them (they go when their folder goes):\n\n    \
+                "Its services go on running until their folder is gone:\n\n    \
                  export HLCTL_ROOT={0}/root\n    hlctl status\n    rm -r {0}\n",
                 lab::shell_word(dir).unwrap_or_else(|_| dir.display().to_string())
             ),
-            None => "Its processes are ended and its files removed; `hlctl demo --keep` leaves them.\n".to_owned(),
+            None => "The demo's processes and files are gone;\n`hlctl demo --keep` leaves them.\n".to_owned(),
         };
         format!("\n{} {rest}", style.paint(words, tone))
     }

@@ -27,17 +27,19 @@ pub fn tell(teller: &mut Teller, lab: &Lab, cx: &Context, takes_part: bool) -> R
     broken(teller, lab, cx)?;
     decided(teller, cx, takes_part)?;
     mended(teller)?;
-    well_again(teller, lab, cx)?;
+    closed(teller, lab, cx)?;
     Ok(End { healthy: status::run(cx)?.healthy, turned_down: count(cx, State::Rejected)? > 0 })
 }
 
 fn homelab(teller: &mut Teller, lab: &Lab, cx: &Context) -> Result<()> {
     teller.chapter("A homelab of three nodes")?;
-    teller.say("Their services are small real processes: no Docker, no super-user, no network needed.");
-    teller.say(&format!("Everything lies in {}", lab.path().display()));
+    teller.say(&format!(
+        "Their services are small real processes; no Docker, no super-user, no network.\nEverything lies in {}",
+        lab.path().display()
+    ));
     teller.play("hlctl init")?;
     lab.write_hosts(cx)?;
-    teller.say("\nWhat should run is written in hosts/NODE/services.yaml, with the commands that mend it:");
+    teller.say("\nhosts/NODE/services.yaml says what should run, and what mends it:");
     teller.show(&lab.entry("piha", "mosquitto"));
     teller.play("hlctl check")?;
     lab.start()?;
@@ -54,13 +56,12 @@ fn homelab(teller: &mut Teller, lab: &Lab, cx: &Context) -> Result<()> {
 
 fn well(teller: &mut Teller, lab: &Lab, cx: &Context) -> Result<()> {
     teller.chapter("All is well")?;
-    teller
-        .say("An agent on each node makes the checks and writes what it finds as events. (Until hlctl has agents, the");
-    teller.say("demo stands in for them.) One of these events:");
+    teller.say("An agent on each node makes the checks and writes what it finds as events.");
+    teller.say("(Until hlctl has agents, the demo stands in for them.) One of these events:");
     for event in agent::report(lab, cx)?.iter().filter(|event| event.contains("mosquitto")) {
         teller.show(event);
     }
-    teller.say("`observe` folds them into a world, `reconcile` holds the world against hosts/.");
+    teller.say("`observe` folds them into a world, `reconcile` holds that against hosts/.");
     teller.play("hlctl observe")?;
     teller.play("hlctl reconcile")
 }
@@ -74,28 +75,26 @@ fn broken(teller: &mut Teller, lab: &Lab, cx: &Context) -> Result<()> {
     let services = lab.host_files("edge").join("services.yaml");
     let wanted = fs_err::read_to_string(&services)? + &lab.entry("edge", "camera");
     fs_err::write(&services, wanted)?;
-    teller.say("On piha a process dies, on vps a file loses its end, and edge should run something new:");
+    teller.say("On piha a process dies, on vps a file loses its end, and edge gets a new wish:");
     teller.show(&format!(
-        "kill -9 {}    # mosquitto\ntruncate -s 20 {PAGE}    # of blog\nhosts/edge/services.yaml names camera, which was never deployed",
+        "kill -9 {}  # mosquitto\ntruncate -s 20 {PAGE}  # of blog\nhosts/edge/services.yaml now names camera, which was never deployed",
         killed.as_raw_nonzero()
     ));
     agent::report(lab, cx)?;
     teller.play("hlctl observe")?;
     teller.play("hlctl reconcile")?;
-    teller.say("\nEach drift has a reason and a queued action. A restart is of low risk; what brings new files is");
-    teller.say("guarded. Nothing was run yet.");
+    teller.say("\nEach drift has its reason and, in the queue, an action. Nothing was run yet.");
     Ok(())
 }
 
 fn decided(teller: &mut Teller, cx: &Context, takes_part: bool) -> Result<()> {
     teller.chapter("You read and decide")?;
     teller.play("hlctl plan redeploy-vps-blog")?;
-    teller.say("\nThe digest stands for exactly these commands. An approval pins it: if hosts/ changes before they");
-    teller.say("run, they are not run.");
+    teller.say("\nThe digest stands for exactly these commands. An approval pins it: should they\nbecome others before they run, they are not run.");
     if !takes_part {
         return teller.play("hlctl approve --all");
     }
-    teller.say("\nIt is your turn. In another terminal, say yes or no to each plan:\n");
+    teller.say("\nIt is your turn. Decide in another terminal, which shows you each plan:\n");
     teller.show(&format!("HLCTL_ROOT={} {} approve", shell_word(&cx.root)?, shell_word(&cx.exe)?));
     teller
         .say("\n(A no leaves it pending; `… reject ID --reason TEXT` turns it down. Ctrl-C ends the demo and removes");
@@ -110,14 +109,14 @@ fn mended(teller: &mut Teller) -> Result<()> {
     teller.play("hlctl execute")
 }
 
-fn well_again(teller: &mut Teller, lab: &Lab, cx: &Context) -> Result<()> {
-    teller.chapter("All is well again")?;
+fn closed(teller: &mut Teller, lab: &Lab, cx: &Context) -> Result<()> {
+    teller.chapter("The loop closes")?;
     agent::report(lab, cx)?;
     teller.play("hlctl observe")?;
     teller.play("hlctl reconcile")?;
     teller.play("hlctl status")?;
     teller.say("\nWho did what stays on record, each line chained to the one before:");
-    teller.play("hlctl audit")?;
+    teller.play("hlctl audit --last 5")?;
     teller.play("hlctl audit verify")
 }
 

@@ -18,7 +18,7 @@ use crate::view::{Style, Tone};
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// How long the reader gets for a heading and what follows it.
-const READING: Duration = Duration::from_millis(1200);
+const READING: Duration = Duration::from_millis(800);
 
 /// Runs a command line as the program itself does, printing what it reports.
 pub type Play<'a> = &'a dyn Fn(Command, &Context) -> Result<Exit>;
