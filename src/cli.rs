@@ -123,8 +123,13 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct Every {
     /// Repeat the pass, with this pause between (10s, 1m)
-    #[arg(long, value_name = "PAUSE", value_parser = duration::parse)]
+    #[arg(long, value_name = "PAUSE", value_parser = pause)]
     pub every: Option<Duration>,
+}
+
+fn pause(text: &str) -> Result<Duration, String> {
+    let pause = duration::parse(text)?;
+    if pause < Duration::from_millis(100) { Err("a pause is 100ms or longer".into()) } else { Ok(pause) }
 }
 
 /// Make the data directory

@@ -22,7 +22,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("commands", &["commands", "view", "store", "probe", "runner", "flow", "context", "fail", "exit", "cli"]),
     // It also has to start its services, as the nodes' init would.
     ("commands/demo", &["commands", "view", "store", "probe", "process", "flow", "context", "fail", "exit", "cli"]),
-    ("run", &["commands", "view", "context", "fail", "exit", "cli"]),
+    ("run", &["commands", "view", "context", "fail", "exit", "cli", "flow::mask"]),
     ("lib", &[]),
     ("main", &["run", "runner::gate", "context", "cli", "flow"]),
 ];

@@ -284,8 +284,12 @@ fn time(raw: &RawValue) -> Result<Stamp, EventError> {
     if ts.is_plausible() { Ok(ts) } else { Err(EventError::Implausible(number.to_owned())) }
 }
 
+/// The types that say something of a service.
+const KNOWN_SERVICE_TYPES: [&str; 4] = ["service_healthy", "service_unhealthy", "service_status", "service_removed"];
+
 fn service<'a>(raw: Option<&'a RawValue>, type_name: &str) -> Result<Option<Cow<'a, str>>, EventError> {
-    let needed = type_name.starts_with("service_");
+    // An unknown type says nothing of any service, whatever it is called.
+    let needed = KNOWN_SERVICE_TYPES.contains(&type_name);
     let Some(raw) = raw else {
         return if needed { Err(EventError::Missing("service")) } else { Ok(None) };
     };
@@ -426,6 +430,7 @@ mod tests {
             (r#""type":"disk_pressure","level":null,"data":{"level":"normal"}"#, "Disk(Normal) None None"),
             (r#""type":"action_started","service":"m""#, r#"Action Some("m") None"#),
             (r#""type":"service_exploded","service":"m""#, r#"Unknown Some("m") None"#),
+            (r#""type":"service_exploded""#, r#"Unknown None None"#),
             (r#""type":"anything","reason":7,"level":"odd","service":5"#, "Unknown None None"),
         ] {
             assert_eq!(kind(rest), want, "{rest}");
@@ -486,7 +491,7 @@ mod tests {
             (r#"{"ts":1795418000,"node":7,"type":"t"}"#, "`node` is not a string"),
             (r#"{"ts":1795418000,"node":"a","type":7}"#, "`type` is not a string"),
             (r#"{"ts":1795418000,"node":"a","type":"t","service":""}"#, "`service`: an empty name"),
-            (r#"{"ts":1795418000,"node":"a","type":"service_odd"}"#, "no `service`"),
+            (r#"{"ts":1795418000,"node":"a","type":"service_removed"}"#, "no `service`"),
             (r#"{"ts":1795418000,"node":"a","type":"service_healthy","service":7}"#, "`service` is not a string"),
             (r#"{"ts":1795418000,"node":"a","type":"service_status","service":"s"}"#, "no `status`"),
             (

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::action::ActionType;
 use super::desired::{Connection, Host};
 use super::digest::Digester;
-use super::hostfile::{Check, OnFailure, Runtime, Service};
+use super::hostfile::{Check, OnFailure, Recipe, Runtime, Service};
 use super::mask::mask;
 
 /// Seconds between the SIGTERM of a step that took too long and its SIGKILL (contract 5.3).
@@ -139,13 +139,18 @@ fn verify(service: &Service) -> Option<Verify> {
     let check = settings.check.as_ref()?;
     Some(Verify {
         check: describe(check),
-        min_healthy_s: settings.min_healthy.as_secs(),
-        healthy_deadline_s: settings.healthy_deadline.as_secs(),
+        min_healthy_s: whole_seconds(settings.min_healthy),
+        healthy_deadline_s: whole_seconds(settings.healthy_deadline),
         on_failure: match settings.on_failure {
             OnFailure::None => "none".into(),
             OnFailure::Rollback => "rollback".into(),
         },
     })
+}
+
+/// Returns a duration in seconds, a begun one counted whole.
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
 /// Returns a check in words.
@@ -170,10 +175,19 @@ struct Maker<'a> {
 impl Maker<'_> {
     fn recipe(&self, kind: ActionType) -> Option<Vec<Step>> {
         let own = self.service.and_then(|s| s.settings.recipes.get(&kind));
-        let recipe = own.or_else(|| self.host.file.recipes.get(&kind))?;
-        let cwd = self.host.file.repo.as_ref().map(|repo| repo.as_str().to_owned());
+        let recipe =
+            own.or_else(|| self.host.file.recipes.get(&kind)).or_else(|| self.disk_recipe_of_a_service(kind))?;
+        // Where nobody says, the home of whoever runs it, here as over ssh: never where a pass happened to be started.
+        let cwd = self.host.file.repo.as_ref().map_or("~", |repo| repo.as_str()).to_owned();
+        let cwd = Some(cwd);
         let step = |argv: &super::hostfile::Argv| self.step(argv.words().to_vec(), Phase::Apply, cwd.clone());
-        Some(recipe.iter().map(step).collect())
+        Some(recipe.steps().iter().map(step).collect())
+    }
+
+    /// Returns the first recipe by which a service says how its node's disk is cleaned.
+    fn disk_recipe_of_a_service(&self, kind: ActionType) -> Option<&Recipe> {
+        let is_disk = kind == ActionType::DiskCleanup;
+        self.host.services.iter().find_map(|s| s.settings.recipes.get(&kind).filter(|_| is_disk))
     }
 
     fn default_steps(&self, kind: ActionType) -> Result<Vec<Step>, NoPlan> {
@@ -304,7 +318,7 @@ impl Maker<'_> {
 
     fn step(&self, argv: Vec<String>, phase: Phase, cwd: Option<String>) -> Step {
         let timeout = self.service.map_or(NODE_STEP, |s| s.settings.timeout);
-        let timeout_s = timeout.as_secs().max(1);
+        let timeout_s = whole_seconds(timeout).max(1);
         match &self.host.connection {
             Connection::Local => Step { on: LOCAL.into(), argv, cwd, timeout_s, phase, compose: false },
             Connection::Ssh(destination) => {
@@ -397,8 +411,8 @@ mod tests {
             &format!("services: [{{name: w, runtime: command, {recipes}}}]"),
             "connection: local\nrecipes: {redeploy: [[x]], container_restart: [[y]]}",
         );
-        assert_eq!(lines(&own, ActionType::Redeploy), ["local: make up"]);
-        assert_eq!(lines(&own, ActionType::ContainerRestart), ["local: y"]);
+        assert_eq!(lines(&own, ActionType::Redeploy), ["local ~: make up"]);
+        assert_eq!(lines(&own, ActionType::ContainerRestart), ["local ~: y"]);
         let bare = host("services: [{name: w, runtime: command}]", "");
         let error = Plan::make(&bare, Some(&bare.services[0]), ActionType::Redeploy).unwrap_err();
         assert!(error.0.contains("recipe"), "{error}");

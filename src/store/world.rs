@@ -51,7 +51,7 @@ impl WorldError {
             Self::Unreadable { .. } => {
                 "run hlctl as the owner of the root, or with sudo; then run `hlctl observe`".into()
             }
-            Self::Damaged { .. } => "run `hlctl observe`: it writes the file again from the events".into(),
+            Self::Damaged { .. } => "run `hlctl observe` first: it writes the file again from the events".into(),
             Self::Schema { .. } => {
                 "use the hlctl that wrote it, or run `hlctl observe` with this one to write it again".into()
             }

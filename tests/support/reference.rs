@@ -15,6 +15,8 @@ pub struct World {
     pub unknown: u64,
 }
 
+const KNOWN: [&str; 4] = ["service_healthy", "service_unhealthy", "service_status", "service_removed"];
+
 struct Event {
     ts: i64,
     place: (String, u64),
@@ -65,8 +67,7 @@ pub fn world(root: &Path, now: Stamp) -> World {
     let total = events.len();
     events.retain(|e| e.ts <= now.millis() + 300_000);
     let waiting = (total - events.len()) as u64;
-    let known = ["service_healthy", "service_unhealthy", "service_status", "service_removed"];
-    let is_known = |e: &&Event| known.contains(&e.kind.as_str());
+    let is_known = |e: &&Event| KNOWN.contains(&e.kind.as_str());
     let others = ["node_heartbeat", "disk_pressure", "action_started", "action_completed", "action_failed"];
     let unknown = events.iter().filter(|e| !is_known(e) && !others.contains(&e.kind.as_str())).count() as u64;
     World {
@@ -145,7 +146,7 @@ fn event(value: &Value, path: &str, index: u64) -> Option<Event> {
     let service = match service.as_str() {
         Some(name) if is_name(name) => name.to_owned(),
         Some(_) => return None,
-        None if kind.starts_with("service_") => return None,
+        None if KNOWN.contains(&kind.as_str()) => return None,
         None => String::new(),
     };
     let details = match pick(&["details", "data", "payload"]) {

@@ -29,6 +29,13 @@ pub fn append(root: &Root, now: Stamp, source: &str, lines: &[String]) -> Result
         batch.push('\n');
     }
     root.make_dir(&dir)?;
+    if dir.is_symlink() {
+        let link = io::Error::new(
+            io::ErrorKind::NotADirectory,
+            "the day's folder is a symbolic link, which observe does not follow",
+        );
+        return Err(fail("append to")(link));
+    }
     let (mut file, is_new) = locked(root, &path)?;
     let whole = whole_lines(&file).map_err(fail("read the end of"))?;
     if whole < file.metadata().map_err(fail("look at"))?.len() {
