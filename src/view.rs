@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::context::Output;
 use crate::exit::Exit;
 
+pub mod progress;
 pub mod table;
 pub mod observe;
 pub mod reconcile;

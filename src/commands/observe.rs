@@ -9,10 +9,11 @@ use crate::cli;
 use crate::context::Context;
 use crate::fail::{Advised, Fail, Result, fail};
 use crate::flow::time::Stamp;
-use crate::store::events::{self, ObserveFindings, ReadError, Reading};
+use crate::store::events::{self, Meter, ObserveFindings, ReadError, Reading};
 use crate::store::pass::Pass;
 use crate::store::root::Root;
 use crate::store::world;
+use crate::view::progress;
 
 const IS_MIRROR: &str = "is-mirror";
 
@@ -68,7 +69,7 @@ pub fn run(cx: &Context, args: &cli::Observe) -> Result<ObserveReport> {
     let now = cx.now();
     let full = args.full;
     let mut observed = if args.dry_run {
-        let reading = events::read(&root, now, full).advised()?;
+        let reading = read(&root, now, full).advised()?;
         let (services, nodes) = (reading.intake().fold.services(), reading.intake().fold.nodes());
         observed(now, &reading, world::differs(&root, &services, &nodes))
     } else {
@@ -91,9 +92,15 @@ pub fn run(cx: &Context, args: &cli::Observe) -> Result<ObserveReport> {
     Ok(ObserveReport::Done(observed))
 }
 
+/// Reads the events, with a progress bar where somebody may be waiting.
+fn read(root: &Root, now: Stamp, full: bool) -> std::result::Result<Reading, ReadError> {
+    let meter = Meter::default();
+    progress::show(&meter, || events::size(&root.events()), || events::read(root, now, full, &meter))
+}
+
 /// Reads what is new and writes what changed; the checkpoint last, so that a pass that is killed is repeated.
 fn observe(root: &Root, now: Stamp, full: bool) -> std::result::Result<Observed, Fail> {
-    let reading = events::read(root, now, full).map_err(|e: ReadError| Fail::from(e))?;
+    let reading = read(root, now, full).map_err(|e: ReadError| Fail::from(e))?;
     let fold = &reading.intake().fold;
     let changed = world::write(root, &fold.services(), &fold.nodes())?;
     let observed = observed(now, &reading, changed);

@@ -11,10 +11,15 @@ mod dir;
 mod file;
 mod findings;
 mod lines;
+mod meter;
 mod read;
+mod tasks;
+mod unpack;
 
 pub use append::append;
+pub use dir::size;
 pub use findings::{ObserveFindings, WaitingFindings, report, save_report};
+pub use meter::Meter;
 pub use read::{Reading, read, save};
 
 /// A part of the event log that cannot be read at all, so that nothing can be said of the world.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::dir::{Entry, Format, Identity};
+use super::dir::{Entry, Identity};
 use super::file::Progress;
 use crate::flow::intake::Rejects;
 
@@ -165,11 +165,6 @@ impl Known {
             Self::Lines(open) => open.identity,
         }
     }
-}
-
-/// Returns whether a file holds lines.
-pub fn is_lines(entry: &Entry) -> bool {
-    entry.format == Format::Lines
 }
 
 #[cfg(test)]
