@@ -70,8 +70,8 @@ pub fn run(cx: &Context, args: &cli::Observe) -> Result<ObserveReport> {
     let full = args.full;
     let mut observed = if args.dry_run {
         let reading = read(&root, now, full).advised()?;
-        let (services, nodes) = (reading.intake().fold.services(), reading.intake().fold.nodes());
-        observed(now, &reading, world::differs(&root, &services, &nodes))
+        let differs = reading.world().is_some_and(|files| world::hashes(&root) != Some(files.hashes()));
+        observed(now, &reading, differs)
     } else {
         let Some(pass) = Pass::start(&root, "observe").advised()? else {
             return Ok(ObserveReport::Busy { root: cx.root.clone() });
@@ -101,8 +101,7 @@ fn read(root: &Root, now: Stamp, full: bool) -> std::result::Result<Reading, Rea
 /// Reads what is new and writes what changed; the checkpoint last, so that a pass that is killed is repeated.
 fn observe(root: &Root, now: Stamp, full: bool) -> std::result::Result<Observed, Fail> {
     let reading = read(root, now, full).map_err(|e: ReadError| Fail::from(e))?;
-    let fold = &reading.intake().fold;
-    let changed = world::write(root, &fold.services(), &fold.nodes())?;
+    let changed = reading.world().map_or(Ok(false), |files| files.write(root))?;
     let observed = observed(now, &reading, changed);
     events::save_report(root, &observed.findings)?;
     events::save(root, &reading)?;
@@ -110,13 +109,13 @@ fn observe(root: &Root, now: Stamp, full: bool) -> std::result::Result<Observed,
 }
 
 fn observed(now: Stamp, reading: &Reading, changed: bool) -> Observed {
-    let fold = &reading.intake().fold;
+    let tally = reading.tally();
     Observed {
         dry_run: false,
         changed,
-        as_of: fold.as_of(),
-        services: fold.services().services.len(),
-        nodes: fold.nodes().nodes.len(),
+        as_of: tally.as_of,
+        services: tally.services,
+        nodes: tally.nodes,
         findings: ObserveFindings::of(reading),
         unreadable: reading.unreadable(),
         replayed: reading.replayed.clone(),

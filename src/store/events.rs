@@ -17,6 +17,7 @@ mod tasks;
 mod unpack;
 
 pub use append::append;
+pub use checkpoint::Tally;
 pub use dir::size;
 pub use findings::{ObserveFindings, WaitingFindings, report, save_report};
 pub use meter::Meter;

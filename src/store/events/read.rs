@@ -10,16 +10,17 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::ReadError;
-use super::checkpoint::{self, Checkpoint};
+use super::checkpoint::{self, Checkpoint, Held, Tally};
 use super::day::{Day, PROOF_NS, Stale, Work};
 use super::dir::{DayDir, Entry, list_day, list_days};
 use super::file::Reader;
 use super::meter::Meter;
 use super::tasks::{self, End, Folder, Job, Outcome, Task};
-use crate::flow::intake::{Intake, Rejects, TOLERANCE_MS};
+use crate::flow::intake::{Intake, Rejects, TOLERANCE_MS, Waiting};
 use crate::flow::time::Stamp;
 use crate::store::atomic::WriteError;
 use crate::store::root::Root;
+use crate::store::world::{self, WorldFiles};
 
 /// How long a day's files are looked at on every pass.
 const RECENT_MS: i64 = 7 * 24 * 3600 * 1000;
@@ -32,6 +33,8 @@ const MAX_WEIGHT: usize = 1000;
 #[derive(Debug)]
 pub struct Reading {
     checkpoint: Checkpoint,
+    /// The world's files, where those on disk may be others.
+    world: Option<WorldFiles>,
     /// Whether the next pass needs to know anything that this one did not know from the last.
     changed: bool,
     /// Why everything was read again, where it was.
@@ -39,14 +42,24 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Returns what came of all events.
-    pub fn intake(&self) -> &Intake {
-        &self.checkpoint.intake
+    /// Returns the world's files, unless those on disk are right.
+    pub fn world(&self) -> Option<&WorldFiles> {
+        self.world.as_ref()
+    }
+
+    /// Returns what the events say, in short.
+    pub fn tally(&self) -> &Tally {
+        &self.checkpoint.tally
+    }
+
+    /// Returns the events from the future.
+    pub fn waiting(&self) -> &Waiting {
+        &self.checkpoint.waiting
     }
 
     /// Returns everything that was set aside: lines, files and folders.
     pub fn rejects(&self) -> Rejects {
-        let mut all = self.checkpoint.intake.rejects.clone();
+        let mut all = self.checkpoint.rejects.clone();
         for (name, day) in &self.checkpoint.days {
             all.merge(&day.odd);
             day.unreadable.iter().for_each(|(file, why)| all.add(&format!("events/{name}/{file}"), None, why));
@@ -72,7 +85,15 @@ pub fn read(root: &Root, now: Stamp, full: bool, meter: &Meter) -> Result<Readin
             Err(Stale(why)) => why,
         },
     };
-    let empty = Checkpoint { looked_at: now, incomplete: false, days: BTreeMap::new(), intake: Intake::default() };
+    let empty = Checkpoint {
+        looked_at: now,
+        incomplete: false,
+        days: BTreeMap::new(),
+        waiting: Waiting::default(),
+        rejects: Rejects::default(),
+        tally: Tally::default(),
+        fold: Held::default(),
+    };
     let pass = Pass { changed: true, look_at_all: true, ..Pass::over(root, now, empty) };
     // Nothing can be stale to a pass that relies on nothing.
     let reading = pass.run(&listing, meter);
@@ -97,6 +118,8 @@ struct Pass<'a> {
     changed: bool,
     incomplete: bool,
     checkpoint: Checkpoint,
+    /// What this pass adds to the checkpoint's fold, and all that waits.
+    added: Intake,
 }
 
 impl<'a> Pass<'a> {
@@ -110,16 +133,18 @@ impl<'a> Pass<'a> {
             changed: false,
             incomplete: false,
             checkpoint,
+            added: Intake::default(),
         }
     }
 
     /// Starts a pass on top of a checkpoint, if the clock allows it.
     fn new(root: &'a Root, now: Stamp, checkpoint: Checkpoint) -> Result<Self, Stale> {
         let mut pass = Self::over(root, now, checkpoint);
-        if pass.checkpoint.intake.fold.as_of() > Some(pass.horizon) {
+        if pass.checkpoint.tally.as_of > Some(pass.horizon) {
             return Err(Stale("the clock is behind the world".into()));
         }
-        let due = pass.checkpoint.intake.release(pass.horizon);
+        pass.added.waiting = std::mem::take(&mut pass.checkpoint.waiting);
+        let due = pass.added.release(pass.horizon);
         pass.changed = due.ok_or_else(|| Stale("the time of waiting events has come".into()))? > 0;
         let since = now.since(pass.checkpoint.looked_at);
         if !(0..LOOK_MS).contains(&since) {
@@ -131,7 +156,7 @@ impl<'a> Pass<'a> {
     fn run(mut self, listing: &[DayDir], meter: &Meter) -> Result<Reading, Stale> {
         let mut before = std::mem::take(&mut self.checkpoint.days);
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let intakes = std::iter::once(std::mem::take(&mut self.checkpoint.intake));
+        let intakes = std::iter::once(std::mem::take(&mut self.added));
         let intakes = intakes.chain(std::iter::repeat_with(Intake::default)).take(cores);
         let mut readers: Vec<_> = intakes.map(|intake| Reader::new(intake, self.horizon, meter)).collect();
         let mut batch = Batch::default();
@@ -151,12 +176,35 @@ impl<'a> Pass<'a> {
             }
             self.changed = true;
         }
-        for reader in readers {
-            self.checkpoint.intake.merge(reader.intake);
-        }
+        readers.into_iter().for_each(|reader| self.added.merge(reader.intake));
+        let world = self.conclude()?;
         let weight = self.checkpoint.days.iter().map(|(name, day)| day.weight(self.is_recent(name))).sum::<usize>();
         self.checkpoint.incomplete = self.incomplete || weight > MAX_WEIGHT;
-        Ok(Reading { checkpoint: self.checkpoint, changed: self.changed, replayed: None })
+        Ok(Reading { checkpoint: self.checkpoint, world, changed: self.changed, replayed: None })
+    }
+
+    /// Adds what was read to what was known. Returns the world's files, unless those on disk are right.
+    fn conclude(&mut self) -> Result<Option<WorldFiles>, Stale> {
+        let Intake { fold: added, waiting, rejects } = std::mem::take(&mut self.added);
+        let checkpoint = &mut self.checkpoint;
+        checkpoint.waiting = waiting;
+        checkpoint.rejects.merge(&rejects);
+        if added.as_of().is_none() && world::hashes(self.root) == Some(checkpoint.tally.world) {
+            return Ok(None);
+        }
+        let mut fold = std::mem::take(&mut checkpoint.fold).into_value()?;
+        fold.merge(added);
+        let (services, nodes) = (fold.services(), fold.nodes());
+        let files = WorldFiles::new(&services, &nodes);
+        checkpoint.tally = Tally {
+            as_of: fold.as_of(),
+            unknown: fold.unknown(),
+            services: services.services.len(),
+            nodes: nodes.nodes.len(),
+            world: files.hashes(),
+        };
+        checkpoint.fold = Held::Value(Box::new(fold));
+        Ok(Some(files))
     }
 
     fn is_recent(&self, day: &str) -> bool {
