@@ -12,6 +12,7 @@ use crate::exit::Exit;
 pub mod progress;
 pub mod table;
 pub mod observe;
+pub mod prune;
 pub mod reconcile;
 pub mod plan;
 pub mod queue;

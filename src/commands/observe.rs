@@ -15,8 +15,6 @@ use crate::store::root::Root;
 use crate::store::world;
 use crate::view::progress;
 
-const IS_MIRROR: &str = "is-mirror";
-
 /// What a pass did.
 #[derive(Debug, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
@@ -60,7 +58,7 @@ pub struct Observed {
 /// Runs one pass.
 pub fn run(cx: &Context, args: &cli::Observe) -> Result<ObserveReport> {
     let root = cx.root()?;
-    if root.state(IS_MIRROR).exists() {
+    if root.is_mirror() {
         return Err(fail(
             format!("{} is a mirror: its world comes from the control plane", cx.root.display()),
             "run `hlctl mirror` here, and `hlctl observe` on the control plane",

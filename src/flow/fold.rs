@@ -167,6 +167,31 @@ impl Fold {
         }
     }
 
+    /// Returns whether the world would, or at another event's loss might, be another one without this event: it
+    /// says something itself, or hides an older one. In doubt it is needed: of events of one time all are.
+    pub fn needs(&self, event: &Event<'_>) -> bool {
+        let ts = Some(event.ts);
+        let Some(node) = self.nodes.get(&*event.node).filter(|_| ts < self.as_of) else { return true };
+        if event.is_sign_of_life() && ts >= node.last_seen {
+            return true;
+        }
+        match &event.kind {
+            Kind::Healthy | Kind::Unhealthy | Kind::Status(_) | Kind::Removed => {
+                let service = node.services.get(event.service.as_deref().unwrap_or_default());
+                service.is_none_or(|service| match event.status() {
+                    Some("healthy") if ts >= service.last_healthy => true,
+                    Some(status) if status != "healthy" && ts >= service.last_unhealthy => true,
+                    Some(_) | None => ts >= service.newest.as_ref().map(|n| n.ts),
+                })
+            }
+            Kind::Heartbeat => ts >= node.heartbeat.as_ref().map(|n| n.ts),
+            Kind::Disk(level) => {
+                ts >= node.disk.as_ref().map(|n| n.ts) || (*level == Level::Normal && ts >= node.disk_normal_at)
+            }
+            Kind::Action | Kind::Unknown => false,
+        }
+    }
+
     /// Returns the newest event folded, of any type.
     pub fn as_of(&self) -> Option<Stamp> {
         self.as_of

@@ -20,7 +20,7 @@ use crate::flow::intake::{Intake, Source};
 use crate::flow::time::Stamp;
 
 /// Largest `.json` file that is read, in bytes.
-const MAX_DOCUMENT: u64 = 16 << 20;
+pub const MAX_DOCUMENT: u64 = 16 << 20;
 /// How much of a `.jsonl` file's head and of what was read last is remembered.
 const PRINT: u64 = 4096;
 

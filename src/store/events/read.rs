@@ -16,6 +16,7 @@ use super::dir::{DayDir, Entry, list_day, list_days};
 use super::file::Reader;
 use super::meter::Meter;
 use super::tasks::{self, End, Folder, Job, Outcome, Task};
+use crate::flow::fold::Fold;
 use crate::flow::intake::{Intake, Rejects, TOLERANCE_MS, Waiting};
 use crate::flow::time::Stamp;
 use crate::store::atomic::WriteError;
@@ -100,6 +101,16 @@ pub fn read(root: &Root, now: Stamp, full: bool, meter: &Meter) -> Result<Readin
     let mut reading = reading.map_err(|Stale(why)| ReadError::at(&events, "read", io::Error::other(why)))?;
     reading.replayed = Some(stale);
     Ok(reading)
+}
+
+/// Folds all events afresh, and says nothing of it to the next pass.
+pub fn fold(root: &Root, now: Stamp, meter: &Meter) -> Result<Fold, ReadError> {
+    let reading = read(root, now, true, meter)?;
+    reading
+        .checkpoint
+        .fold
+        .into_value()
+        .map_err(|Stale(why)| ReadError::at(&root.events(), "fold", io::Error::other(why)))
 }
 
 /// Writes the checkpoint, if the next pass needs a new one.

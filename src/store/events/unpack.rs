@@ -10,9 +10,35 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 /// Largest window of a Zstandard file, in bytes: what `zstd --ultra -20` uses. It is held in memory.
 const MAX_WINDOW: u64 = 32 << 20;
 
+/// How much is asked of the gzip decoder at once: it drops what it made of the last request before damage, and
+/// what counts of a damaged file must not depend on who reads it.
+const BLOCK: usize = 32 * 1024;
+
 /// Returns what a gzip file holds.
 pub fn gzip(packed: impl Read) -> impl Read {
-    MultiGzDecoder::new(BufReader::with_capacity(64 * 1024, packed))
+    let decoder = MultiGzDecoder::new(BufReader::with_capacity(64 * 1024, packed));
+    Blocks { decoder, block: vec![0; BLOCK], given: 0, filled: 0 }
+}
+
+/// A stream that is always asked for as much.
+struct Blocks<R> {
+    decoder: R,
+    block: Vec<u8>,
+    given: usize,
+    filled: usize,
+}
+
+impl<R: Read> Read for Blocks<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.given == self.filled {
+            (self.given, self.filled) = (0, 0);
+            self.filled = self.decoder.read(&mut self.block)?;
+        }
+        let n = buffer.len().min(self.filled - self.given);
+        buffer[..n].copy_from_slice(&self.block[self.given..][..n]);
+        self.given += n;
+        Ok(n)
+    }
 }
 
 /// Returns what a Zstandard file holds.
