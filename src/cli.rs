@@ -68,6 +68,8 @@ pub enum Command {
     Reconcile(Reconcile),
     /// Run what was approved (a pass)
     Execute(Execute),
+    /// Remove what is old and no longer needed (a pass)
+    Prune(Prune),
     /// Approve pending actions
     Approve(Approve),
     /// Reject pending actions
@@ -187,6 +189,25 @@ pub struct Execute {
     pub every: Every,
     #[command(flatten)]
     pub this: ThisNode,
+}
+
+/// Remove what is old and no longer needed
+///
+/// Events that the world still depends on are kept, whatever their age: reading all events again gives the same world.
+/// Ended actions, their output and their history go after keep.actions of config.yaml.
+#[derive(Debug, Args)]
+pub struct Prune {
+    /// How long events are kept [default: keep.events of config.yaml, 30d]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub keep: Option<Duration>,
+    /// Compress the files of days that ended so long ago
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub compress: Option<Duration>,
+    /// Say what would go, change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub every: Every,
 }
 
 /// This machine's name
