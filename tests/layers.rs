@@ -13,7 +13,19 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("probe", &["probe", "process", "flow"]),
     ("runner", &["runner", "process", "flow"]),
     // It shows the reports of commands, and of the store only the values that these carry.
-    ("view", &["view", "commands", "store::actions::Entry", "store::audit", "flow", "context::Output", "exit"]),
+    (
+        "view",
+        &[
+            "view",
+            "commands",
+            "store::actions::Entry",
+            "store::audit",
+            "store::events",
+            "flow",
+            "context::Output",
+            "exit",
+        ],
+    ),
     ("exit", &[]),
     // Errors of the store become advice in one place.
     ("fail", &["store", "exit"]),
