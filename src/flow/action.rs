@@ -93,6 +93,14 @@ impl ActionId {
     pub const MAX: usize = 200;
 
     /// Returns the ID that a drift of this service always gets.
+    ///
+    /// ```
+    /// use hlctl::flow::action::{ActionId, ActionType};
+    ///
+    /// let (node, service) = ("piha".parse().unwrap(), "mosquitto".parse().unwrap());
+    /// let id = ActionId::of(ActionType::ContainerRestart, &node, Some(&service));
+    /// assert_eq!(id.as_str(), "container-restart-piha-mosquitto");
+    /// ```
     pub fn of(kind: ActionType, node: &NodeName, service: Option<&ServiceName>) -> Self {
         let kind = kind.as_str().replace('_', "-");
         Self(match service {
