@@ -54,7 +54,13 @@ pub fn run(cx: &Context, args: &cli::PlanArgs) -> Result<PlanReport> {
     };
     let planned = |entry: &Entry| {
         let action = &entry.action;
-        let made = reconcile::make_plan(&desired, &action.node, action.service.as_ref(), action.kind);
+        let made = reconcile::make_plan(
+            &desired,
+            &action.node,
+            action.service.as_ref(),
+            action.kind,
+            action.plan_commit.as_ref(),
+        );
         let now = made.as_ref().ok().map(|plan| plan.digest.clone());
         let pinned =
             action.plan_digest.clone().filter(|pin| entry.state == State::Approved && now.as_ref() != Some(pin));

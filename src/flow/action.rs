@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::fields::Fields;
 use super::lifecycle::State;
 use super::name::{NodeName, ServiceName};
+use super::plan::Commit;
 use super::time::Stamp;
 
 /// The format of an action file.
@@ -214,6 +215,12 @@ pub struct Outcome {
     /// What a person should know beyond the reason: the last line of an error, what was restored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// The last lines of the containers' logs, where health did not come.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub container_log: Vec<String>,
+    /// How the plan differs from the approved one, as a unified diff.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
     /// Hints for the operator, such as `may_still_run`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<String>,
@@ -244,6 +251,8 @@ pub struct Action {
     pub hints: Vec<String>,
     /// The digest of the plan in the file, if it has one.
     pub plan_digest: Option<String>,
+    /// The commit that the plan in the file goes to, if it names one.
+    pub plan_commit: Option<Commit>,
     /// Its life so far, as the file tells it: see [`super::lifecycle::standing`].
     pub history: Vec<HistoryEntry>,
     /// How it ended, or how its end was about to be recorded.
@@ -294,7 +303,8 @@ impl Action {
             attempt: get(&fields, "attempt")?.unwrap_or(1),
             drift: get(&fields, "drift")?,
             hints: get(&fields, "hints")?.unwrap_or_default(),
-            plan_digest: plan.and_then(|p| p.digest),
+            plan_digest: plan.as_ref().and_then(|p| p.digest.clone()),
+            plan_commit: plan.and_then(|p| p.commit),
             history: get(&fields, "history")?.unwrap_or_default(),
             result: get(&fields, "result")?,
             fields,
@@ -311,6 +321,8 @@ impl Action {
 struct PlanPin {
     #[serde(default)]
     digest: Option<String>,
+    #[serde(default)]
+    commit: Option<Commit>,
 }
 
 /// Returns a field; absent and `null` are none.

@@ -203,6 +203,8 @@ impl Lab {
                 services: hostfile::parse_services(&format!("services: {services}")).unwrap(),
                 file,
                 overrides: BTreeMap::new(),
+                override_sums: BTreeMap::new(),
+                compose_files: BTreeMap::new(),
             }
         };
         let error = |message: &String| HostError {

@@ -53,7 +53,7 @@ pub fn judge<'a>(desired: &'a Desired, config: &Config, entry: &Entry, now: Stam
         },
         None => None,
     };
-    let plan = match Plan::make(host, service, action.kind) {
+    let plan = match Plan::make(host, service, action.kind, action.plan_commit.as_ref()) {
         Ok(plan) => plan,
         Err(e) => return changed(e.to_string()),
     };

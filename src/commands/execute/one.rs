@@ -1,5 +1,6 @@
 //! One approved action from its claim to its end.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
@@ -28,6 +29,9 @@ pub struct Running {
     pub on: Option<String>,
     /// The step's process group.
     pub group: Option<Group>,
+    /// What only the node knew, as far as it is known.
+    #[serde(default)]
+    pub facts: BTreeMap<String, String>,
 }
 
 /// Runs a node's approved actions, one after the other. Once the node itself could not be had, the others wait.
@@ -60,7 +64,7 @@ fn run_one(shared: &Shared<'_>, id: &ActionId, node: &mut Node) -> Result<bool, 
     let mut verdict = None;
     let claimed = transition::apply(shared.root, id, Transition::Claim, &asked(started, None), |entry| {
         let judged = claim::judge(shared.desired, shared.config, entry, started);
-        let running = Running { started_at: started, on: None, group: None };
+        let running = Running { started_at: started, on: None, group: None, facts: BTreeMap::new() };
         let mut changes = Changes { set: vec![("running", raw(&running))], plan: None };
         match &judged {
             Verdict::Stays(why) => {
@@ -108,9 +112,9 @@ fn run_plan(
     let mut secrets = cx.secrets.clone();
     secrets.extend(env_secrets(plan, cx.home.as_deref()));
     let mut current = claimed.clone();
-    let mut record = |group: &Group| {
+    let mut record = |group: &Group, facts: &BTreeMap<String, String>| {
         let on = plan.steps.get(group.step.saturating_sub(1)).map(|step| step.on.clone());
-        let running = Running { started_at: started, on, group: Some(group.clone()) };
+        let running = Running { started_at: started, on, group: Some(group.clone()), facts: facts.clone() };
         let noted = transition::annotate(root, &current, vec![("running", raw(&running))]);
         current = noted.map_err(|e| io::Error::other(e.to_string()))?;
         Ok(())
