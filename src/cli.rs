@@ -114,13 +114,9 @@ pub enum Command {
         #[arg(last = true, required = true)]
         argv: Vec<std::ffi::OsString>,
     },
-    /// Be one small service of the demo
+    /// Handle one small service of the demo
     #[command(hide = true)]
-    DemoService {
-        /// The verb and its arguments
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<String>,
-    },
+    DemoService(DemoService),
 }
 
 /// Makes a pass repeat
@@ -366,4 +362,31 @@ pub struct Demo {
     /// Keep the root, to look at the files
     #[arg(long)]
     pub keep: bool,
+}
+
+/// Handle one small service of the demo
+#[derive(Debug, Args)]
+pub struct DemoService {
+    /// What to do with it
+    pub verb: ServiceVerb,
+    /// Its name
+    pub name: ServiceName,
+    /// The folder of its node
+    #[arg(long, value_name = "DIR")]
+    pub dir: PathBuf,
+}
+
+/// What can be done with a service of the demo
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ServiceVerb {
+    /// Write its files anew
+    Deploy,
+    /// Start it in the background
+    Start,
+    /// Stop it
+    Stop,
+    /// Ask it for its page
+    Check,
+    /// Be it
+    Run,
 }

@@ -20,3 +20,4 @@ pub mod audit;
 pub mod digest;
 pub mod completions;
 pub mod man;
+pub mod demo;

@@ -52,8 +52,9 @@ pub fn run(command: Command, cx: &Context) -> Result<Exit> {
         Command::Logs(args) => tolerate_closed(commands::logs::stream(cx, &args, &mut std::io::stdout().lock())),
         Command::Completions { shell } => emit(cx, &commands::completions::run(shell)),
         Command::Man { command, dir } => emit(cx, &commands::man::run(command.as_deref(), dir.as_deref())?),
-        Command::Demo(_) => todo!(),
-        Command::StepGate { .. } | Command::DemoService { .. } => todo!(),
+        Command::Demo(args) => emit(cx, &commands::demo::run(cx, &args, &run)?),
+        Command::DemoService(args) => emit(cx, &commands::demo::service::run(cx, &args)?),
+        Command::StepGate { .. } => unreachable!("main passes the gate before it reads anything"),
     }
 }
 

@@ -69,10 +69,12 @@ impl Report for InitReport {
             return format!("{root}: everything is there\n");
         }
         let verb = if self.dry_run { "would make" } else { "made" };
-        let list: Vec<String> = self.made.iter().map(|m| format!("  {}\n", m.display())).collect();
+        // A folder stands for those in it.
+        let inner = |path: &PathBuf| path.parent().is_some_and(|above| self.made.iter().any(|m| m == above));
+        let list: Vec<String> = self.made.iter().filter(|m| !inner(m)).map(|m| format!("{}/", m.display())).collect();
         format!(
-            "{root}: {verb}\n{}next: put a services.yaml into {root}/hosts/<node>/ and run `hlctl check`\n",
-            list.concat()
+            "{root}: {verb} {}\nnext: put a services.yaml into {root}/hosts/<node>/ and run `hlctl check`\n",
+            list.join(" ")
         )
     }
 

@@ -4,6 +4,9 @@ use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 
 use super::{Style, Tone, clean};
 
+/// The narrowest terminal to which a table is fitted, in columns.
+const NARROWEST: u16 = 40;
+
 /// A cell: outside text and, where it has one, its meaning.
 pub type Toned = (String, Option<Tone>);
 
@@ -14,13 +17,14 @@ pub fn table(style: Style, head: &[&str], rows: Vec<Vec<Toned>>) -> String {
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
+    // A terminal that does not know its size says 0: better lines that run on than columns of single letters.
+    if let Some(width) = table.width().filter(|width| style.terminal && *width >= NARROWEST) {
+        table.set_width(width).set_content_arrangement(ContentArrangement::Dynamic);
+    }
     if style.color {
         table.enforce_styling();
     } else {
         table.force_no_tty();
-    }
-    if style.terminal {
-        table.set_content_arrangement(ContentArrangement::Dynamic);
     }
     table.set_header(head.iter().map(|h| Cell::new(h.to_uppercase()).add_attribute(Attribute::Dim)));
     for row in rows {

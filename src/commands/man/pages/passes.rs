@@ -64,8 +64,8 @@ pub const PAGES: &[Page] = &[
         name: "hlctl-init",
         text: &[
             "Makes the root and the folders in it. What is there already stays as it is, so that running it again changes \
-             nothing. `--owner` gives the tree to the user whose timers will run the passes, 1000 by custom; that takes the \
-             super-user.",
+             nothing. `--owner` gives the root and its folders, not the files in them, to the user whose timers will run \
+             the passes, 1000 by custom; that takes the super-user.",
             "Whatever hlctl makes later, run by the super-user, belongs to the owner of the root, so that `sudo hlctl approve` \
              does not lock that user out.",
         ],
