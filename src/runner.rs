@@ -45,16 +45,19 @@ pub struct Job<'a> {
     /// Whom the log is given to, where that is not this process itself.
     pub owner: Option<(u32, u32)>,
     /// Records a step's process group, and what is known by then, durably; the step runs only after that.
-    pub record: &'a mut dyn FnMut(&Group, &BTreeMap<String, String>) -> io::Result<()>,
+    pub record: &'a mut Record<'a>,
     /// Checks the service's health, where it says how.
     pub probe: Option<&'a mut dyn FnMut() -> Health>,
 }
+
+/// Records a step's process group and the facts so far.
+pub type Record<'a> = dyn FnMut(&Group, &BTreeMap<String, String>) -> io::Result<()> + 'a;
 
 /// What is learnt of a node once, however many of its actions run in a pass.
 #[derive(Debug, Default)]
 pub struct Node {
     compose: Option<Compose>,
-    recreates: Option<Result<(), ()>>,
+    recreates: Option<bool>,
 }
 
 /// How an execution ended.

@@ -254,6 +254,7 @@ impl Lab {
             open: self.open.iter().map(|(state, action)| (*state, action)).collect(),
             blocked: &self.blocked,
             ended: &self.ended,
+            past: &BTreeMap::new(),
             silences: &self.silences,
             before: &self.before,
             config: &self.config,

@@ -11,6 +11,7 @@ use super::fields::Fields;
 use super::lifecycle::State;
 use super::name::{NodeName, ServiceName};
 use super::plan::{Commit, NoPlan, Plan};
+use super::policy::{self, Past};
 use super::silence::Silence;
 use super::time::Stamp;
 use super::world::Services;
@@ -46,6 +47,8 @@ pub struct Inputs<'a> {
     pub blocked: &'a BTreeSet<ActionId>,
     /// The ended records of the IDs that the drift calls for.
     pub ended: &'a BTreeMap<ActionId, Ended>,
+    /// The earlier records of these IDs, as far as they still matter.
+    pub past: &'a BTreeMap<ActionId, Past>,
     /// The silences.
     pub silences: &'a [Silence],
     /// The rows of the last `drift.json`, for how long a drift has lasted.
@@ -325,6 +328,8 @@ fn new_action(inputs: &Inputs<'_>, drift: &Drift, id: ActionId, since: Stamp) ->
     if drift.kind == DriftKind::MissingService && drift.node_unheard {
         hints.push(format!("the agent of {} was never heard: it may be that only its reports are missing", drift.node));
     }
+    let past = inputs.past.get(&id);
+    hints.extend(past.and_then(|past| policy::flapping_hint(past, inputs.config.flap_window, inputs.now)));
     let plan = make_plan(inputs.desired, &drift.node, drift.service.as_ref(), kind, None);
     hints.extend(plan.as_ref().err().map(|e| format!("no plan can be made: {e}")));
     let kind_of_drift = drift.kind.as_str().to_owned();

@@ -61,14 +61,14 @@ impl Compose {
     }
 
     /// Returns whether it can recreate containers on the node's engine. Where a version cannot be had, it is tried.
-    pub fn can_recreate(self, on: &str) -> Result<(), ()> {
+    pub fn can_recreate(self, on: &str) -> bool {
         let own = [self.words(), &["version", "--short"]].concat();
         let engine = ["docker", "version", "--format", "{{.Server.Version}}"];
         match self {
-            Self::Plugin => Ok(()),
-            Self::Standalone if major(on, &own) != Some(1) => Ok(()),
-            Self::Standalone if major(on, &engine).is_some_and(|engine| engine >= FIRST_UNFIT_ENGINE) => Err(()),
-            Self::Standalone => Ok(()),
+            Self::Plugin => true,
+            Self::Standalone => {
+                major(on, &own) != Some(1) || major(on, &engine).is_none_or(|engine| engine < FIRST_UNFIT_ENGINE)
+            }
         }
     }
 

@@ -98,11 +98,10 @@ impl Node {
             None => *self.compose.insert(Compose::find(on).map_err(|failure| (at + 1, failure))?),
         };
         if let Some(up) = plan.steps.iter().position(recreates) {
-            let fits = match self.recreates {
-                Some(known) => known,
-                None => *self.recreates.insert(found.can_recreate(on)),
-            };
-            fits.map_err(|()| (up + 1, Failure::new(Reason::ComposeTooOld, compose::TOO_OLD)))?;
+            let fits = *self.recreates.get_or_insert_with(|| found.can_recreate(on));
+            if !fits {
+                return Err((up + 1, Failure::new(Reason::ComposeTooOld, compose::TOO_OLD)));
+            }
         }
         Ok(Some(found))
     }

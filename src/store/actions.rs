@@ -13,6 +13,8 @@ use super::people;
 use super::root::Root;
 use crate::flow::action::{Action, ActionId};
 use crate::flow::lifecycle::{self, Standing, State};
+use crate::flow::policy::Past;
+use crate::flow::time::Stamp;
 use crate::flow::yaml::nearest;
 
 /// Largest action file that is read, in bytes.
@@ -40,7 +42,7 @@ impl Entry {
     }
 
     /// Returns when it came into its state, if its history tells.
-    pub fn since(&self) -> Option<crate::flow::time::Stamp> {
+    pub fn since(&self) -> Option<Stamp> {
         self.history().last().filter(|e| e.to == self.state).map(|e| e.at)
     }
 }
@@ -200,6 +202,28 @@ pub fn ended(root: &Root, id: &ActionId) -> Result<Vec<Entry>, Invalid> {
     let mut ended = all.collect::<Result<Vec<Entry>, Invalid>>()?;
     ended.sort_by_key(|e| std::cmp::Reverse(e.since()));
     Ok(ended)
+}
+
+/// Returns what the records of an ID tell of the time since `since`: the one that counts, and older ones by the time
+/// in their names. What cannot be read tells nothing.
+pub fn past(root: &Root, id: &ActionId, since: Stamp) -> Past {
+    let mut past = Past::default();
+    for entry in State::ALL.iter().filter_map(|state| read(root, *state, id).ok()?) {
+        past.add(entry.history());
+    }
+    let dir = root.actions().join("history").join(id.as_str());
+    let oldest = since.file_name();
+    for file in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        if file.file_name().to_string_lossy().as_ref() < oldest.as_str() {
+            continue;
+        }
+        if let Ok((bytes, _)) = read_file(&file.path())
+            && let Ok(action) = Action::parse(id, &bytes)
+        {
+            past.add(&action.history);
+        }
+    }
+    past
 }
 
 /// Returns how many older records of an ID `history/` holds.

@@ -8,6 +8,7 @@ use crate::flow::hostfile::Service;
 use crate::flow::plan::Plan;
 use crate::flow::reconcile::CLOCK_TOLERANCE_MS;
 use crate::flow::time::{Stamp, span};
+use crate::flow::window::{self, Gate};
 use crate::store::actions::Entry;
 
 /// What becomes of it.
@@ -62,6 +63,18 @@ pub fn judge<'a>(desired: &'a Desired, config: &Config, entry: &Entry, now: Stam
             changed(format!("approved was {pinned}, the plan is now {}", plan.digest))
         }
         pinned => Verdict::Runs { unpinned: pinned.is_none(), plan, host, service },
+    }
+}
+
+/// Returns why an action waits for its node's maintenance window, if it does. One that has expired does not wait.
+pub fn waits(desired: &Desired, config: &Config, entry: &Entry, now: Stamp) -> Option<String> {
+    let node = desired.canonical(&entry.action.node);
+    match window::gate(&config.policy.windows, &node, now) {
+        Gate::Closed(until) if expired(config, entry, now).is_none() => {
+            let until = until.map_or(String::new(), |until| format!(", which opens at {until}"));
+            Some(format!("waits for the maintenance window of {node}{until}"))
+        }
+        Gate::Closed(_) | Gate::Open => None,
     }
 }
 
