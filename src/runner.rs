@@ -11,10 +11,11 @@ use crate::flow::plan::{Phase, Plan, What};
 use crate::flow::time::{Clock, Stamp};
 
 pub use crate::process::group::{Group, Reaped};
-use known::{Asker, Before};
+use known::Before;
 use step::Steps;
 
 pub use compose::Compose;
+pub use known::Asker;
 pub use verdict::{Failure, MAY_STILL_RUN, Reason};
 
 mod compose;

@@ -173,7 +173,7 @@ fn preview(cx: &Context, root: &Root) -> Result<ExecuteReport> {
             report.waiting.insert(id, why);
             continue;
         }
-        match claim::judge(&desired, &config, &entry, cx.now()) {
+        match claim::judge(&desired, &config, &entry, &cx.secrets, cx.now()) {
             claim::Verdict::Stays(why) => drop(report.left.insert(id, why)),
             claim::Verdict::Fails(outcome) => report.actions.push(Done {
                 id,

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::fields::Fields;
 use super::lifecycle::State;
 use super::name::{NodeName, ServiceName};
-use super::plan::Commit;
+use super::plan::{Commit, Fetched};
 use super::time::Stamp;
 
 /// The format of an action file.
@@ -253,6 +253,8 @@ pub struct Action {
     pub plan_digest: Option<String>,
     /// The commit that the plan in the file goes to, if it names one.
     pub plan_commit: Option<Commit>,
+    /// What `plan --fetch` found, where it was asked.
+    pub fetched: Option<Fetched>,
     /// Its life so far, as the file tells it: see [`super::lifecycle::standing`].
     pub history: Vec<HistoryEntry>,
     /// How it ended, or how its end was about to be recorded.
@@ -305,10 +307,24 @@ impl Action {
             hints: get(&fields, "hints")?.unwrap_or_default(),
             plan_digest: plan.as_ref().and_then(|p| p.digest.clone()),
             plan_commit: plan.and_then(|p| p.commit),
+            fetched: get(&fields, "fetched")?,
             history: get(&fields, "history")?.unwrap_or_default(),
             result: get(&fields, "result")?,
             fields,
         })
+    }
+
+    /// Returns the commit to which its plan goes in a state: fetched while it is pending, then the one approved.
+    pub fn commit(&self, state: State) -> Option<&Commit> {
+        match state {
+            State::Pending => self.fetched.as_ref().map(|f| &f.to),
+            State::Approved
+            | State::Running
+            | State::Completed
+            | State::Failed
+            | State::Rejected
+            | State::Cancelled => self.plan_commit.as_ref(),
+        }
     }
 
     /// Returns whether both are about the same service, or both about the same node's disk.

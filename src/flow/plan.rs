@@ -6,13 +6,15 @@ use serde::{Deserialize, Serialize};
 use super::action::ActionType;
 use super::desired::Host;
 use super::digest::Digester;
-use super::hostfile::{Check, OnFailure, Service};
+use super::hostfile::{Check, OnFailure, Runtime, Service};
 use super::mask::mask;
 pub use commit::Commit;
+pub use fetched::Fetched;
 use make::Maker;
 
 mod commit;
 mod compose;
+mod fetched;
 mod make;
 
 /// Seconds between the SIGTERM of a step that took too long and its SIGKILL (contract 5.3).
@@ -89,6 +91,14 @@ pub enum What {
     Config,
     /// The Swarm services of the stack, with their replicas.
     Services,
+    /// What the branch's remote has: no answer to a plan's question, but asked by `plan --fetch`.
+    Fetch,
+    /// The newest commit of the branch's remote.
+    Upstream,
+    /// The commits between.
+    Log,
+    /// How the project's files differ.
+    Diff,
 }
 
 /// What stands in a plan by name, because only the node knows it.
@@ -149,6 +159,16 @@ pub struct Verify {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NoPlan(pub String);
+
+/// Returns the commands with which `plan --fetch` finds the commits of a service's redeploy; none where no repository
+/// is pulled. Of those, only the fetch changes anything: what the repository knows of its remote.
+pub fn fetch_asks(host: &Host, service: &Service) -> Vec<Ask> {
+    let recipe = Maker { host, service: Some(service), commit: None };
+    if service.settings.runtime != Runtime::Compose || recipe.recipe(ActionType::Redeploy).is_some() {
+        return Vec::new();
+    }
+    recipe.fetch_asks(service)
+}
 
 impl Step {
     /// Returns whether the step runs over ssh.

@@ -9,9 +9,13 @@ use std::time::Duration;
 use super::Compose;
 use super::engine::{self, Container};
 use super::step::{home_dir, plain_words};
-use crate::flow::plan::{Ask, Commit, Step, What, name};
+use crate::flow::plan::{Ask, Commit, Fetched, Step, What, name};
 use crate::flow::ssh::{self, CONNECT_TIMEOUT_S};
+use crate::flow::time::Stamp;
 use crate::process;
+
+/// Most of a diff that is kept.
+const MOST_DIFF: usize = 32 * 1024;
 
 /// Asks the node of a plan.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +50,25 @@ impl<'a> Asker<'a> {
     /// Returns the answer to the plan's question, if it has one and the node an answer.
     pub fn answer(&self, what: What) -> Option<String> {
         self.run(&self.asks.iter().find(|ask| ask.what == what)?.step)
+    }
+
+    /// Returns what the branch's remote has, after a fetch; or in words why it could not be found out.
+    pub fn fetched(&self, at: Stamp) -> Result<Fetched, String> {
+        let commit = |what: What, name: &str| {
+            let answer = self.answer(what).ok_or_else(|| format!("cannot find {name}"))?;
+            Commit::try_from(answer.trim().to_owned())
+        };
+        self.answer(What::Fetch).ok_or("`git fetch` failed: is the remote there, and the node?")?;
+        let diff = self.answer(What::Diff).unwrap_or_default();
+        let whole = diff.len() <= MOST_DIFF;
+        let end = diff.char_indices().map(|(at, _)| at).take_while(|at| *at <= MOST_DIFF).last().unwrap_or(0);
+        Ok(Fetched {
+            at,
+            from: commit(What::Commit, "the work tree's commit")?,
+            to: commit(What::Upstream, "the branch that this one follows")?,
+            commits: self.answer(What::Log).unwrap_or_default().lines().map(str::to_owned).collect(),
+            diff: if whole { diff } else { format!("{}\n(the rest is left out)\n", &diff[..end]) },
+        })
     }
 
     /// Runs a command of the program's own on the node of a question.

@@ -182,3 +182,45 @@ fn project_profile_override_and_env_file_reach_the_containers() {
         .collect::<String>();
     assert!(environment.contains("FROM_ENV=s3cr3t-not") && environment.contains("OVER=here"), "{environment}");
 }
+
+#[test]
+fn the_commit_that_the_plan_showed_is_the_one_that_runs() {
+    let Some(lab) = Lab::new(QUICK) else { return };
+    lab.compose(&["up", "-d", "--build"]);
+    let shown = lab.commit("two", SERVES);
+    let id = lab.id("redeploy");
+    lab.hlctl_ok(&["request", "redeploy", "box", &lab.service]);
+    let free = lab.json(&["plan", &id])["plans"][0]["plan"]["digest"].clone();
+    let planned = lab.json(&["plan", &id, "--fetch"])["plans"][0].clone();
+    assert_eq!(planned["fetched"]["to"], shown.as_str(), "{planned}");
+    assert!(planned["fetched"]["commits"][0].as_str().unwrap().ends_with("version two"), "{planned}");
+    assert!(planned["fetched"]["diff"].as_str().unwrap().contains("\n-one\n"), "{planned}");
+    assert_ne!(planned["plan"]["digest"], free, "the digest covers the commit");
+    let text = lab.hlctl_ok(&["--color", "always", "plan", &id]);
+    assert!(text.contains("version two") && text.contains("\u{1b}["), "{text}");
+    lab.hlctl_ok(&["approve", &id, "--digest", planned["plan"]["digest"].as_str().unwrap()]);
+    // The remote moves on, and goes away: what was approved is what runs.
+    let later = lab.commit("three", SERVES);
+    std::fs::rename(lab.path("remote.git"), lab.path("away.git")).unwrap();
+    let done = lab.execute("redeploy");
+    assert_eq!(done["state"], "completed", "{done} {}", lab.log("redeploy"));
+    assert_eq!((lab.head().as_str(), lab.version().as_str()), (shown.as_str(), "two"));
+    assert_ne!(lab.head(), later);
+}
+
+#[test]
+fn a_repository_beyond_the_approved_commit_is_not_deployed() {
+    let Some(lab) = Lab::new(QUICK) else { return };
+    lab.compose(&["up", "-d", "--build"]);
+    lab.commit("two", SERVES);
+    let id = lab.id("redeploy");
+    lab.hlctl_ok(&["request", "redeploy", "box", &lab.service]);
+    lab.hlctl_ok(&["plan", &id, "--fetch"]);
+    lab.hlctl_ok(&["approve", &id]);
+    lab.commit("three", SERVES);
+    lab.git(&["-C", lab.path("repo").to_str().unwrap(), "pull", "-q", "--ff-only"]);
+    let done = lab.execute("redeploy");
+    assert_eq!(done["result"]["reason"], "fetch_failed", "{done}");
+    assert!(done["result"]["message"].as_str().unwrap().contains("not at the approved"), "{done}");
+    assert_eq!(lab.version(), "one");
+}

@@ -37,7 +37,8 @@ pub struct Running {
 
 /// Runs an approved action in its turn.
 pub fn run(shared: &Shared<'_>, entry: &Entry, node: &mut Node) -> End {
-    if let Verdict::Stays(why) = claim::judge(shared.desired, shared.config, entry, shared.cx.now()) {
+    if let Verdict::Stays(why) = claim::judge(shared.desired, shared.config, entry, &shared.cx.secrets, shared.cx.now())
+    {
         shared.report(|r| {
             r.errors.push(format!("{} stays approved: {why}", entry.action.id));
             r.left.insert(entry.action.id.clone(), why);
@@ -55,7 +56,7 @@ fn run_one(shared: &Shared<'_>, id: &ActionId, node: &mut Node) -> Result<End, N
     let started = shared.cx.now();
     let mut verdict = None;
     let claimed = transition::apply(shared.root, id, Transition::Claim, &asked(started, None), |entry| {
-        let judged = claim::judge(shared.desired, shared.config, entry, started);
+        let judged = claim::judge(shared.desired, shared.config, entry, &shared.cx.secrets, started);
         let running = Running { started_at: started, on: None, group: None, facts: BTreeMap::new() };
         let mut changes = Changes { set: vec![("running", raw(&running))], plan: None };
         match &judged {

@@ -124,6 +124,29 @@ impl Maker<'_> {
         self.ask(What::Commit, self.step(argv, Phase::Fetch, home))
     }
 
+    /// Returns what `plan --fetch` asks.
+    pub fn fetch_asks(&self, service: &Service) -> Vec<Ask> {
+        let (home, repo) = self.repo();
+        let file = self.compose_file(service);
+        let folder = file.rsplit_once('/').map_or(".", |(folder, _)| folder);
+        let git = |what, argv: &[&str]| {
+            let argv = words(&[&["git", "-C", &repo], argv].concat());
+            self.ask(what, self.step(argv, Phase::Fetch, home.clone()))
+        };
+        let diff = ["diff", "--no-color", "--no-ext-diff", "--no-textconv", "HEAD...@{upstream}", "--", folder];
+        vec![
+            // A fetch takes its time: that of a step, not of a question.
+            Ask {
+                what: What::Fetch,
+                step: self.step(words(&["git", "-C", &repo, "fetch", "--quiet"]), Phase::Fetch, home.clone()),
+            },
+            self.commit_ask(),
+            git(What::Upstream, &["rev-parse", "--verify", "@{upstream}^{commit}"]),
+            git(What::Log, &["log", "--no-color", "--no-decorate", "--oneline", "--max-count=50", "HEAD..@{upstream}"]),
+            git(What::Diff, &diff),
+        ]
+    }
+
     /// Returns a question whose command this step is.
     pub fn ask(&self, what: What, step: Step) -> Ask {
         let mut step = Step { timeout_s: ASK_S, ..step };
