@@ -325,6 +325,9 @@ pub struct PlanArgs {
     /// Those of this node
     #[arg(long, value_name = "NODE", conflicts_with = "id", id = "select_node")]
     pub node: Option<NodeName>,
+    /// Let the node fetch, and show the commits that a redeploy brings; approving then pins the newest
+    #[arg(long)]
+    pub fetch: bool,
 }
 
 /// Show nodes, services, drift, queue and passes

@@ -87,7 +87,8 @@ impl Context {
     /// Reads the desired state, aliases of the environment included; a wrong alias map is an error before
     /// anything is written.
     pub fn desired(&self) -> Result<Desired> {
-        let mut desired = Desired::assemble(hosts::read(&self.hosts_path(), self.this_node.as_ref()));
+        let mut desired =
+            Desired::assemble(hosts::read(&self.hosts_path(), self.this_node.as_ref(), self.home.as_deref()));
         if let Some(map) = &self.alias_map {
             desired::add_alias_map(&mut desired, map)
                 .map_err(|e| fail(e, "set it to an object such as {\"node-2\":\"piha\"}, or unset it"))?;

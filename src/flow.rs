@@ -23,6 +23,9 @@ pub mod ssh;
 pub mod health;
 pub mod drift;
 pub mod silence;
+pub mod policy;
+pub mod window;
+pub mod order;
 pub mod reconcile;
 pub mod status;
 #[cfg(test)]

@@ -8,8 +8,10 @@ use crate::flow::action::ActionId;
 use crate::flow::config::Config;
 use crate::flow::drift::DriftRow;
 use crate::flow::lifecycle::State;
+use crate::flow::policy::FLAPS;
 use crate::flow::reconcile::{self, Ended};
-use crate::flow::status::{self, Inputs, PassFacts, Summary};
+use crate::flow::status::{self, Flapping, Inputs, PassFacts, Summary};
+use crate::flow::time::Stamp;
 use crate::flow::world::{self, NODES_SCHEMA, Nodes};
 use crate::store;
 use crate::store::actions::Listing;
@@ -44,6 +46,7 @@ pub fn run(cx: &Context) -> Result<Summary> {
         rejects: findings.rejected,
         waiting: findings.waiting.count,
         waiting_nodes: findings.waiting.nodes,
+        flapping: flapping(&root, &drift, &live, &config, cx.now()),
         invalid,
         silent_after: config.silent_after,
         now: cx.now(),
@@ -64,6 +67,21 @@ fn tell_hold(cx: &Context, root: &Root, config: &Config, live: &Listing, row: &m
         row.held_until = hold.until;
         row.held_by = Some(hold.why);
     }
+}
+
+/// Returns the actions of the drift and of the queue that were needed again and again within the window.
+fn flapping(root: &Root, drift: &[DriftRow], live: &Listing, config: &Config, now: Stamp) -> Vec<Flapping> {
+    let of_drift = drift.iter().filter_map(|row| row.action.as_ref()?.parse::<ActionId>().ok());
+    let ids: BTreeSet<ActionId> = of_drift.chain(live.entries.iter().map(|e| e.action.id.clone())).collect();
+    let window = config.flap_window;
+    let since = now.plus_millis(-i64::try_from(window.as_millis()).unwrap_or(i64::MAX));
+    let of = |id: ActionId| {
+        let mut queued = store::actions::past(root, &id, since).queued;
+        queued.retain(|at| *at > since);
+        queued.sort_unstable();
+        (queued.len() >= FLAPS).then_some(Flapping { id, queued })
+    };
+    ids.into_iter().filter_map(of).collect()
 }
 
 fn facts(root: &Root, name: &str) -> Option<PassFacts> {

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::fields::Fields;
 use super::lifecycle::State;
 use super::name::{NodeName, ServiceName};
+use super::plan::{Commit, Fetched};
 use super::time::Stamp;
 
 /// The format of an action file.
@@ -228,6 +229,12 @@ pub struct Outcome {
     /// What a person should know beyond the reason: the last line of an error, what was restored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// The last lines of the containers' logs, where health did not come.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub container_log: Vec<String>,
+    /// How the plan differs from the approved one, as a unified diff.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
     /// Hints for the operator, such as `may_still_run`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<String>,
@@ -258,6 +265,10 @@ pub struct Action {
     pub hints: Vec<String>,
     /// The digest of the plan in the file, if it has one.
     pub plan_digest: Option<String>,
+    /// The commit that the plan in the file goes to, if it names one.
+    pub plan_commit: Option<Commit>,
+    /// What `plan --fetch` found, where it was asked.
+    pub fetched: Option<Fetched>,
     /// Its life so far, as the file tells it: see [`super::lifecycle::standing`].
     pub history: Vec<HistoryEntry>,
     /// How it ended, or how its end was about to be recorded.
@@ -298,6 +309,7 @@ impl Action {
             }
             _ => {}
         }
+        let plan: Option<PlanPin> = spare(&fields, "plan");
         Ok(Action {
             id: id.clone(),
             kind,
@@ -307,11 +319,26 @@ impl Action {
             attempt: spare(&fields, "attempt").unwrap_or(1),
             drift: spare(&fields, "drift"),
             hints: spare(&fields, "hints").unwrap_or_default(),
-            plan_digest: spare::<PlanPin>(&fields, "plan").and_then(|p| p.digest),
+            plan_digest: plan.as_ref().and_then(|p| p.digest.clone()),
+            plan_commit: plan.and_then(|p| p.commit),
+            fetched: spare(&fields, "fetched"),
             history: get(&fields, "history")?.unwrap_or_default(),
             result: spare(&fields, "result"),
             fields,
         })
+    }
+
+    /// Returns the commit to which its plan goes in a state: fetched while it is pending, then the one approved.
+    pub fn commit(&self, state: State) -> Option<&Commit> {
+        match state {
+            State::Pending => self.fetched.as_ref().map(|f| &f.to),
+            State::Approved
+            | State::Running
+            | State::Completed
+            | State::Failed
+            | State::Rejected
+            | State::Cancelled => self.plan_commit.as_ref(),
+        }
     }
 
     /// Returns whether both are about the same service, or both about the same node's disk.
@@ -324,6 +351,8 @@ impl Action {
 struct PlanPin {
     #[serde(default)]
     digest: Option<String>,
+    #[serde(default)]
+    commit: Option<Commit>,
 }
 
 /// Returns a field; absent and `null` are none.

@@ -29,6 +29,17 @@ pub enum Runtime {
     Command,
 }
 
+/// Whose systemd runs a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// The machine's.
+    #[default]
+    System,
+    /// The user's own.
+    User,
+}
+
 /// What to do after an execution that did not bring health.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -266,6 +277,8 @@ pub struct Settings {
     pub monitor: bool,
     /// What runs it.
     pub runtime: Runtime,
+    /// Whose unit it is, where it is one.
+    pub scope: Scope,
     /// The Compose project's folder, or its file, below the repository.
     pub compose: Option<RepoPath>,
     /// The Compose project's name, where it is not the folder's.
@@ -310,6 +323,7 @@ impl Default for Settings {
             name: None,
             monitor: true,
             runtime: Runtime::Compose,
+            scope: Scope::System,
             compose: None,
             project: None,
             profiles: Vec::new(),
@@ -602,6 +616,7 @@ services:
         for (field, word) in [
             ("monitor: no", "bool"),
             ("runtime: podman", "unknown variant"),
+            ("scope: root", "unknown variant"),
             ("compose: /etc", "below the repository"),
             ("compose: ../up", "below the repository"),
             ("compose: -f", "not a path"),

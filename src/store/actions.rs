@@ -13,6 +13,7 @@ use super::people;
 use super::root::Root;
 use crate::flow::action::{Action, ActionId};
 use crate::flow::lifecycle::{self, Standing, State};
+use crate::flow::policy::Past;
 use crate::flow::time::Stamp;
 use crate::flow::yaml::nearest;
 
@@ -210,6 +211,28 @@ pub fn changed_since(root: &Root, state: State, since: Option<Stamp>) -> bool {
     let modified = modified.and_then(|m| m.duration_since(std::time::UNIX_EPOCH).ok());
     let (Some(modified), Some(since)) = (modified, since) else { return true };
     modified.as_millis() as i64 >= since.millis() - 60_000
+}
+
+/// Returns what the records of an ID tell of the time since `since`: the one that counts, and older ones by the time
+/// in their names. What cannot be read tells nothing.
+pub fn past(root: &Root, id: &ActionId, since: Stamp) -> Past {
+    let mut past = Past::default();
+    for entry in State::ALL.iter().filter_map(|state| read(root, *state, id).ok()?) {
+        past.add(entry.history());
+    }
+    let dir = root.actions().join("history").join(id.as_str());
+    let oldest = since.file_name();
+    for file in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        if file.file_name().to_string_lossy().as_ref() < oldest.as_str() {
+            continue;
+        }
+        if let Ok((bytes, _)) = read_file(&file.path())
+            && let Ok(action) = Action::parse(id, &bytes)
+        {
+            past.add(&action.history);
+        }
+    }
+    past
 }
 
 /// Returns how many older records of an ID `history/` holds.

@@ -7,7 +7,7 @@ use super::{Report, Style, clean};
 use crate::commands::digest::DigestReport;
 use crate::flow::action::Action;
 use crate::flow::lifecycle::State;
-use crate::flow::status::{Counts, Summary};
+use crate::flow::status::{Counts, Flapping, Summary};
 use crate::flow::time::{Stamp, span};
 use crate::store::actions::Entry;
 
@@ -52,10 +52,15 @@ pub fn markdown(summary: &Summary, entries: &[Entry], now: Stamp) -> String {
     let rendered = template.render(context! {
         now => now.to_string(), as_of => summary.as_of.map(|t| t.to_string()), healthy => summary.healthy,
         services => counts(&summary.services), nodes_counted => counts(&summary.nodes), attention, drift, open, ended, nodes, passes,
-        unmanaged => summary.unmanaged.clone(), rejected => summary.rejected_events, rejects, waiting => summary.waiting_events,
+        flapping => summary.flapping.iter().map(flapping).collect::<Vec<_>>(), unmanaged => summary.unmanaged.clone(), rejected => summary.rejected_events, rejects, waiting => summary.waiting_events,
         skew => summary.clock_skew.iter().map(|(n, s)| format!("{n}: {s} s ahead")).collect::<Vec<_>>(),
     });
     rendered.expect("the template names only what it is given") + "\n"
+}
+
+fn flapping(f: &Flapping) -> String {
+    let times: Vec<String> = f.queued.iter().map(Stamp::to_string).collect();
+    format!("`{}`: {}", f.id, times.join(", "))
 }
 
 fn counts(c: &Counts) -> minijinja::Value {

@@ -1,5 +1,6 @@
 //! A folder in which plans are run by the library, with the built binary as the gate.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -44,7 +45,7 @@ impl Bench {
         mut before: impl FnMut(&Group) -> std::io::Result<()>,
     ) -> Ran {
         let recorded = &mut self.recorded;
-        let mut record = |group: &Group| {
+        let mut record = |group: &Group, _: &BTreeMap<String, String>| {
             recorded.push(group.clone());
             before(group)
         };
@@ -73,11 +74,27 @@ pub fn argv(words: &[&str]) -> Vec<String> {
 }
 
 pub fn local(words: &[&str]) -> Step {
-    Step { on: "local".into(), argv: argv(words), cwd: None, timeout_s: 60, phase: Phase::Apply, compose: false }
+    Step {
+        on: "local".into(),
+        argv: argv(words),
+        cwd: None,
+        timeout_s: 60,
+        phase: Phase::Apply,
+        compose: false,
+        named: false,
+        may_fail: false,
+    }
 }
 
 pub fn plan(steps: &[Step]) -> Plan {
-    Plan { digest: String::new(), steps: steps.to_vec(), verify: None }
+    Plan {
+        digest: String::new(),
+        commit: None,
+        override_sha256: None,
+        asks: vec![],
+        steps: steps.to_vec(),
+        verify: None,
+    }
 }
 
 pub fn verify(min_healthy_s: u64, healthy_deadline_s: u64) -> Option<Verify> {

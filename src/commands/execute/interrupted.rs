@@ -44,6 +44,7 @@ fn outcome(shared: &Shared<'_>, entry: &Entry, running: Option<&Running>) -> Out
             Some(n) => format!("the executor died during step {n}"),
             None => "the executor died before the first step".into(),
         }),
+        facts: running.map(|r| r.facts.clone()).unwrap_or_default(),
         hints: if remote { vec![MAY_STILL_RUN.into()] } else { Vec::new() },
         log: running.filter(|r| r.group.is_some()).map(log),
         ..Outcome::default()

@@ -1,5 +1,6 @@
 //! One approved action from its claim to its end.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use crate::flow::health::Health;
 use crate::flow::hostfile::Service;
 use crate::flow::lifecycle::{State, Transition};
 use crate::flow::mask::mask;
+use crate::flow::order::End;
 use crate::flow::plan::Plan;
 use crate::flow::time::Stamp;
 use crate::probe;
@@ -28,39 +30,34 @@ pub struct Running {
     pub on: Option<String>,
     /// The step's process group.
     pub group: Option<Group>,
+    /// What only the node knew, as far as it is known.
+    #[serde(default)]
+    pub facts: BTreeMap<String, String>,
 }
 
-/// Runs a node's approved actions, one after the other. Once the node itself could not be had, the others wait.
-pub fn run_node(shared: &Shared<'_>, entries: Vec<Entry>) {
-    let mut node = Node::default();
-    let mut unavailable: Option<String> = None;
-    for entry in entries {
-        if let Some(why) = &unavailable {
-            shared.report(|r| drop(r.left.insert(entry.action.id.clone(), why.clone())));
-            continue;
-        }
-        if let Verdict::Stays(why) = claim::judge(shared.desired, shared.config, &entry, shared.cx.now()) {
-            shared.report(|r| {
-                r.errors.push(format!("{} stays approved: {why}", entry.action.id));
-                r.left.insert(entry.action.id.clone(), why);
-            });
-            continue;
-        }
-        match run_one(shared, &entry.action.id, &mut node) {
-            Ok(true) => unavailable = Some(format!("{} could not be reached in this pass", entry.action.node)),
-            Ok(false) => {}
-            Err(e) => shared.report(|r| r.errors.push(format!("{}: {e}", entry.action.id))),
-        }
+/// Runs an approved action in its turn.
+pub fn run(shared: &Shared<'_>, entry: &Entry, node: &mut Node) -> End {
+    if let Verdict::Stays(why) = claim::judge(shared.desired, shared.config, entry, &shared.cx.secrets, shared.cx.now())
+    {
+        shared.report(|r| {
+            r.errors.push(format!("{} stays approved: {why}", entry.action.id));
+            r.left.insert(entry.action.id.clone(), why);
+        });
+        return End::Left;
     }
+    run_one(shared, &entry.action.id, node).unwrap_or_else(|e| {
+        shared.report(|r| r.errors.push(format!("{}: {e}", entry.action.id)));
+        End::Failed
+    })
 }
 
-/// Claims an action, runs it and records its end. Returns whether the node itself could not be had.
-fn run_one(shared: &Shared<'_>, id: &ActionId, node: &mut Node) -> Result<bool, NotDone> {
+/// Claims an action, runs it and records its end.
+fn run_one(shared: &Shared<'_>, id: &ActionId, node: &mut Node) -> Result<End, NotDone> {
     let started = shared.cx.now();
     let mut verdict = None;
     let claimed = transition::apply(shared.root, id, Transition::Claim, &asked(started, None), |entry| {
-        let judged = claim::judge(shared.desired, shared.config, entry, started);
-        let running = Running { started_at: started, on: None, group: None };
+        let judged = claim::judge(shared.desired, shared.config, entry, &shared.cx.secrets, started);
+        let running = Running { started_at: started, on: None, group: None, facts: BTreeMap::new() };
         let mut changes = Changes { set: vec![("running", raw(&running))], plan: None };
         match &judged {
             Verdict::Stays(why) => {
@@ -83,13 +80,17 @@ fn run_one(shared: &Shared<'_>, id: &ActionId, node: &mut Node) -> Result<bool, 
             (shared.say)(&format!("{id}: {} steps on {}", plan.steps.len(), host.node));
             tell::started(shared, &claimed.action);
             let ran = run_plan(shared, &claimed, &plan, host, service, node)?;
-            let outcome = Outcome { unpinned, ..ran.outcome };
+            let outcome = Outcome { unpinned, ..ran.outcome.clone() };
             finish(shared, &claimed.action, outcome)?;
             tell::health(shared, &claimed.action, ran.health.as_ref());
-            Ok(ran.node_unavailable)
+            Ok(match ran {
+                runner::Ran { node_unavailable: true, .. } => End::NodeAway,
+                runner::Ran { is_success: true, .. } => End::Well,
+                runner::Ran { is_success: false, .. } => End::Failed,
+            })
         }
-        Some(Verdict::Fails(outcome)) => finish(shared, &claimed.action, outcome).map(|()| false),
-        Some(Verdict::Stays(_)) | None => Ok(false),
+        Some(Verdict::Fails(outcome)) => finish(shared, &claimed.action, outcome).map(|()| End::Failed),
+        Some(Verdict::Stays(_)) | None => Ok(End::Left),
     }
 }
 
@@ -107,9 +108,9 @@ fn run_plan(
     root.make_dir(&logs)?;
     let home = cx.home();
     let mut current = claimed.clone();
-    let mut record = |group: &Group| {
+    let mut record = |group: &Group, facts: &BTreeMap<String, String>| {
         let on = plan.steps.get(group.step.saturating_sub(1)).map(|step| step.on.clone());
-        let running = Running { started_at: started, on, group: Some(group.clone()) };
+        let running = Running { started_at: started, on, group: Some(group.clone()), facts: facts.clone() };
         let noted = transition::annotate(root, &current, vec![("running", raw(&running))]);
         current = noted.map_err(|e| io::Error::other(e.to_string()))?;
         Ok(())

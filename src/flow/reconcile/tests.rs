@@ -771,7 +771,8 @@ fn the_words_of_the_contract_for_a_cancellation() {
 fn the_plan_is_made_from_the_canonical_host() {
     let lab = piha(HEALTHY).host_file("piha", "aliases: [node-1]\nssh: o@h");
     let desired = lab.desired();
-    let plan = |name: &str| make_plan(&desired, &node(name), Some(&service("web")), ActionType::Redeploy).unwrap();
+    let plan =
+        |name: &str| make_plan(&desired, &node(name), Some(&service("web")), ActionType::Redeploy, None).unwrap();
     assert_eq!(plan("node-1"), plan("piha"));
     assert_eq!(plan("piha").steps[0].on, "o@h");
 }

@@ -1,0 +1,9 @@
+//! The whole program on a real Docker engine, with images built `FROM scratch` around a static busybox.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+mod faults;
+mod lab;
+#[path = "../needs/mod.rs"]
+mod needs;
+mod redeploy;
+mod restart;
