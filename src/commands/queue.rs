@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::fail::{Result, fail};
 use crate::flow::action::{ActionId, Via};
 use crate::flow::desired::HostError;
+use crate::flow::mask::mask;
 use crate::flow::reconcile::Ended;
 use crate::flow::time::Stamp;
 use crate::store::actions::{self, Entry};
@@ -21,16 +22,17 @@ pub fn refuse_mirror(root: &Root) -> Result<()> {
     Err(fail(message, "do this on the control plane, or remove state/is-mirror if this is to become one"))
 }
 
-/// Returns who asks for a transition on the command line.
+/// Returns who asks for a transition on the command line. What they say is kept without secrets.
 pub fn asked(cx: &Context, note: Option<&str>) -> Asked {
-    Asked { at: cx.now(), by: cx.operator(), via: Via::Cli, peer: cx.peer.clone(), note: note.map(str::to_owned) }
+    let note = note.map(|note| mask(note, &cx.secrets));
+    Asked { at: cx.now(), by: cx.operator(), via: Via::Cli, peer: cx.peer.clone(), note }
 }
 
 /// Returns an error of a host file with its advice, in one line.
 pub fn host_error(error: &HostError) -> String {
     match &error.advice {
         Some(advice) => format!("{error} ({advice})"),
-        None => error.to_string(),
+        None => format!("{error} (mend it, then run `hlctl check`)"),
     }
 }
 
