@@ -302,7 +302,7 @@ mod a_hand {
     #[test]
     fn the_owner_is_the_file_s_and_not_the_one_who_looks() {
         let home = Home::new();
-        if !support::has("super-user to give files away", support::is_super_user()) {
+        if !support::needs::super_user() {
             return;
         }
         home.create(ID);
@@ -710,7 +710,7 @@ mod ownership {
 
     #[test]
     fn whatever_the_super_user_makes_belongs_to_the_owner_of_the_root() {
-        if !support::has("super-user to give files away", support::is_super_user()) {
+        if !support::needs::super_user() {
             return;
         }
         let dir = tempfile::tempdir().unwrap();

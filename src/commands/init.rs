@@ -10,13 +10,15 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::fail::{Advised, Result, fail};
 use crate::flow::lifecycle::State;
-use crate::store::root::Root;
+use crate::store::root::{Root, RootError};
 use crate::view::{Report, Style};
 
 /// What was made.
 #[derive(Debug, Serialize)]
 pub struct InitReport {
     root: PathBuf,
+    #[serde(skip)]
+    hosts: PathBuf,
     made: Vec<PathBuf>,
     dry_run: bool,
 }
@@ -47,11 +49,14 @@ pub fn run(cx: &Context, args: &cli::Init) -> Result<InitReport> {
             }
         }
     }
-    Ok(InitReport { root: path.clone(), made: missing, dry_run: args.dry_run })
+    Ok(InitReport { root: path.clone(), hosts: cx.hosts_path(), made: missing, dry_run: args.dry_run })
 }
 
 fn make_root(cx: &Context, owner: Option<(u32, u32)>) -> Result<()> {
     let path = &cx.root;
+    if path.exists() && !path.is_dir() {
+        return Err(RootError::NotAFolder(path.clone())).advised();
+    }
     fs_err::create_dir_all(path).map_err(|e| {
         fail(format!("cannot make the root: {e}"), "run it with sudo, or name another root with --root")
     })?;
@@ -77,8 +82,9 @@ impl Report for InitReport {
         let inner = |path: &PathBuf| path.parent().is_some_and(|above| self.made.iter().any(|m| m == above));
         let list: Vec<String> = self.made.iter().filter(|m| !inner(m)).map(|m| format!("{}/", m.display())).collect();
         format!(
-            "{root}: {verb} {}\nnext: put a services.yaml into {root}/hosts/<node>/ and run `hlctl check`\n",
-            list.join(" ")
+            "{root}: {verb} {}\nnext: put a services.yaml into {}/<node>/ and run `hlctl check`\n",
+            list.join(" "),
+            self.hosts.display()
         )
     }
 

@@ -25,7 +25,7 @@ pub fn refuse_mirror(root: &Root) -> Result<()> {
     Err(fail(message, "do this on the control plane, or remove state/is-mirror if this is to become one"))
 }
 
-/// Returns who asks for a transition on the command line.
+/// Returns who asks for a transition on the command line. What they say is kept without secrets.
 pub fn asked(cx: &Context, note: Option<&str>) -> Asked {
     let note = note.map(|note| mask(note, &cx.secrets));
     Asked { at: cx.now(), by: cx.operator(), via: Via::Cli, peer: cx.peer.clone(), note }
@@ -37,7 +37,7 @@ pub fn host_error(error: &HostError) -> String {
     let said = clean(&said);
     match &error.advice {
         Some(advice) => format!("{said}\nhelp: {}", clean(advice)),
-        None => said.into_owned(),
+        None => format!("{said}\nhelp: mend it, then run `hlctl check`"),
     }
 }
 

@@ -69,8 +69,10 @@ fn advice(text: &str, message: &str) -> Option<String> {
 pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()
-        .map(|c| (strsim::jaro_winkler(wrong, c), c))
-        .filter(|(likeness, _)| *likeness > 0.7)
+        .map(|c| (strsim::jaro_winkler(wrong, c), strsim::normalized_damerau_levenshtein(wrong, c), c))
+        // Two letters exchanged make a short name unlike itself to the first measure alone.
+        .filter(|(likeness, closeness, _)| *likeness > 0.7 || *closeness > 0.6)
+        .map(|(likeness, closeness, c)| (likeness.max(closeness), c))
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, c)| c)
 }

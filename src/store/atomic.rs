@@ -40,7 +40,7 @@ pub fn advice_for(kind: io::ErrorKind) -> String {
             "free some space (`df -h` on that path), then run it again: nothing was lost".into()
         }
         K::PermissionDenied | K::ReadOnlyFilesystem => "run hlctl as the owner of the root, or with sudo".into(),
-        K::IsADirectory | K::NotADirectory => {
+        K::IsADirectory | K::NotADirectory | K::AlreadyExists => {
             "move what stands in the way aside: a file and a folder were taken for each other".into()
         }
         _ => "mend the cause and run it again: nothing was lost".into(),

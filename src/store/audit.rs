@@ -111,8 +111,9 @@ pub fn append(root: &Root, entry: Entry) -> Result<(), WriteError> {
     }
     let cut = cut_half_line(&mut file).map_err(fail("repair"))?;
     let mut last = last_line(&mut file, &files, &path).map_err(fail("read"))?;
-    // A head that is further on means that lines were cut off the end: the gap stays to be seen.
-    if let Some(head) = read_head(root).filter(|head| head.seq > last.seq) {
+    // A head that is further on means that lines were cut off the end, one of another hash that the last line was
+    // changed: following the head, the new line does not follow from what stands there, and it stays to be seen.
+    if let Some(head) = read_head(root).filter(|head| head.seq >= last.seq) {
         last = head;
     }
     let mut lines = String::new();

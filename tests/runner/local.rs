@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{self, Bench, GATE, local, message, plan, reason, run_ignored, script, verify};
+use crate::support::{Bench, GATE, local, message, plan, reason, run_ignored, script, verify};
 use hlctl::flow::health::Health;
 use hlctl::flow::plan::{Phase, Step};
 use hlctl::runner::{Group, Reaped};
@@ -270,7 +270,7 @@ fn inner_compose_standalone() {
     let ran = bench.run(&plan(&steps));
     assert!(ran.is_success, "{ran:?}");
     assert_eq!(ran.outcome.facts["compose"], "docker-compose");
-    let calls = std::fs::read_to_string(support::option_env("CALLS")).unwrap();
+    let calls = std::fs::read_to_string(crate::needs::var("CALLS").unwrap()).unwrap();
     let calls: Vec<&str> = calls.lines().collect();
     assert_eq!(calls.len(), 3, "asked once: {calls:?}");
     assert!(calls[0].ends_with(" version"), "{calls:?}");

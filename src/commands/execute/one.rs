@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -115,9 +116,11 @@ fn run_plan(
         current = noted.map_err(|e| io::Error::other(e.to_string()))?;
         Ok(())
     };
+    let dir = working_dir(host, home.as_deref());
+    let dir = dir.as_deref();
     let mut look = service
         .and_then(|s| s.settings.check.as_ref())
-        .map(|check| move || masked(probe::check(check, &host.connection, probe::TIMEOUT), &cx.secrets));
+        .map(|check| move || masked(probe::check(check, &host.connection, dir, probe::TIMEOUT), &cx.secrets));
     let job = Job {
         gate: &cx.exe,
         home: home.as_deref(),
@@ -132,6 +135,14 @@ fn run_plan(
     let mut ran = runner::run_plan(plan, job, node);
     ran.outcome.log = Some(format!("actions/logs/{id}/{}.log", started.file_name()));
     Ok(ran)
+}
+
+/// Returns where a host's recipes and checks run on this machine: in its repository, else in the home.
+fn working_dir(host: &Host, home: Option<&Path>) -> Option<PathBuf> {
+    let repo = host.file.repo.as_ref().map_or("~", |repo| repo.as_str());
+    let below = Path::new(repo).strip_prefix("~").unwrap_or(Path::new(repo));
+    let dir = home.map(|home| home.join(below)).or_else(|| below.is_absolute().then(|| below.to_owned()))?;
+    dir.is_dir().then_some(dir)
 }
 
 /// Returns what a check saw without the secrets in it: it goes into the event log and the record.
