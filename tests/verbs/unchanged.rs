@@ -10,7 +10,10 @@ use crate::needs;
 const PASSES: [&str; 3] = ["observe", "reconcile", "execute"];
 
 /// Returns inode, times and size of everything below the root, the times of locks apart.
-fn marks(lab: &Lab) -> BTreeMap<PathBuf, (u64, u64, Option<(i64, i64, i64, i64)>)> {
+/// A name's inode, size and, but for locks, its times.
+type Mark = (u64, u64, Option<(i64, i64, i64, i64)>);
+
+fn marks(lab: &Lab) -> BTreeMap<PathBuf, Mark> {
     let all = walkdir::WalkDir::new(lab.root()).into_iter().map(Result::unwrap);
     all.map(|entry| {
         let meta = entry.path().symlink_metadata().unwrap();
