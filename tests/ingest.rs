@@ -29,7 +29,8 @@ impl Root {
 
     fn run(&self, args: &[&str], input: &str) -> (i32, String, String) {
         let mut child = self.spawn(args);
-        child.0.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        // A command line that is wrong is refused before anything is read.
+        let _ = child.0.stdin.take().unwrap().write_all(input.as_bytes());
         let status = child.0.wait().unwrap();
         let text = |stream: &mut dyn std::io::Read| {
             let mut text = String::new();

@@ -99,5 +99,6 @@ fn a_few_kills_lose_nothing() {
 #[test]
 #[ignore = "a minute: the long form of the test above"]
 fn three_hundred_kills_lose_nothing() {
-    (0..3).for_each(|seed| kills(100, seed));
+    // In small roots, because the reference takes its time.
+    (0..15).for_each(|seed| kills(20, seed));
 }

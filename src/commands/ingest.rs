@@ -1,9 +1,7 @@
 //! `hlctl ingest`: events as JSON lines from standard input into the event log.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use color_eyre::eyre::WrapErr;
@@ -12,9 +10,9 @@ use serde::Serialize;
 
 use crate::cli;
 use crate::context::Context;
-use crate::fail::{Advised, Result, fail};
+use crate::fail::{Advised, Result};
 use crate::flow::event::{MAX_LINE, parse_bytes};
-use crate::store::events::{self, Line, Lines};
+use crate::store::events::{self, BadLines, Line, Lines};
 use crate::store::root::Root;
 
 /// How long an event waits for others to be written with it: each batch costs a sync.
@@ -47,10 +45,7 @@ pub struct BadLine {
 /// Reads lines until the input ends; `say` tells what happens meanwhile.
 pub fn run(cx: &Context, args: &cli::Ingest, input: impl AsFd, say: &dyn Fn(&str)) -> Result<IngestReport> {
     let root = cx.root()?;
-    let rejects = match &args.rejects {
-        Some(path) => Some((open_rejects(path)?, path)),
-        None => None,
-    };
+    let rejects = args.rejects.as_deref().map(BadLines::open).transpose().advised()?;
     let mut ingest = Ingest {
         cx,
         root,
@@ -87,12 +82,6 @@ pub fn run(cx: &Context, args: &cli::Ingest, input: impl AsFd, say: &dyn Fn(&str
     Ok(ingest.report)
 }
 
-fn open_rejects(path: &PathBuf) -> Result<File> {
-    OpenOptions::new().append(true).create(true).open(path).map_err(|e| {
-        fail(format!("cannot open {}: {e}", path.display()), "name a file that can be written with --rejects")
-    })
-}
-
 /// Waits until there is more to read. Returns whether there is.
 fn is_ready(input: impl AsFd, patience: Duration) -> Result<bool> {
     let until = Instant::now() + patience;
@@ -111,7 +100,7 @@ struct Ingest<'a> {
     root: Root,
     source: &'a str,
     say: &'a dyn Fn(&str),
-    rejects: Option<(File, &'a PathBuf)>,
+    rejects: Option<BadLines>,
     batch: Vec<String>,
     bytes: usize,
     /// When the first of the batch came.
@@ -150,12 +139,10 @@ impl Ingest<'_> {
         if self.report.rejected.len() < NAMED {
             self.report.rejected.push(BadLine { line, cause: cause.to_owned() });
         }
-        if let Some((file, path)) = self.rejects.as_mut().filter(|_| !bytes.is_empty()) {
-            // In one call, so that it is never half of another's.
-            let kept = file.write_all(&[bytes, b"\n"].concat());
-            kept.wrap_err_with(|| format!("cannot write {}", path.display()))?;
+        match self.rejects.as_mut().filter(|_| !bytes.is_empty()) {
+            Some(kept) => kept.add(bytes).advised(),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Writes the batch; when it returns, the events are on disk.

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 mod append;
+mod bad_lines;
 mod browse;
 mod checkpoint;
 mod day;
@@ -19,6 +20,7 @@ mod tasks;
 mod unpack;
 
 pub use append::append;
+pub use bad_lines::BadLines;
 pub use browse::{At, Browser};
 pub use checkpoint::Tally;
 pub use dir::size;
