@@ -37,11 +37,17 @@ _hlctl() {
             hlctl,digest)
                 cmd="hlctl__subcmd__digest"
                 ;;
+            hlctl,events)
+                cmd="hlctl__subcmd__events"
+                ;;
             hlctl,execute)
                 cmd="hlctl__subcmd__execute"
                 ;;
             hlctl,help)
                 cmd="hlctl__subcmd__help"
+                ;;
+            hlctl,ingest)
+                cmd="hlctl__subcmd__ingest"
                 ;;
             hlctl,init)
                 cmd="hlctl__subcmd__init"
@@ -112,11 +118,17 @@ _hlctl() {
             hlctl__subcmd__help,digest)
                 cmd="hlctl__subcmd__help__subcmd__digest"
                 ;;
+            hlctl__subcmd__help,events)
+                cmd="hlctl__subcmd__help__subcmd__events"
+                ;;
             hlctl__subcmd__help,execute)
                 cmd="hlctl__subcmd__help__subcmd__execute"
                 ;;
             hlctl__subcmd__help,help)
                 cmd="hlctl__subcmd__help__subcmd__help"
+                ;;
+            hlctl__subcmd__help,ingest)
+                cmd="hlctl__subcmd__help__subcmd__ingest"
                 ;;
             hlctl__subcmd__help,init)
                 cmd="hlctl__subcmd__help__subcmd__init"
@@ -164,7 +176,7 @@ _hlctl() {
 
     case "${cmd}" in
         hlctl)
-            opts="-v -h -V --root --hosts --json --verbose --color --node --help --version init observe reconcile execute prune approve reject actions show logs request plan status silence audit check digest demo completions man help"
+            opts="-v -h -V --root --hosts --json --verbose --color --node --help --version init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit check digest demo completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -471,6 +483,56 @@ _hlctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        hlctl__subcmd__events)
+            opts="-f -v -h --node --service --type --since --until --last --follow --root --hosts --json --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --node)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --service)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --type)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --last)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hosts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         hlctl__subcmd__execute)
             opts="-v -h --jobs --dry-run --every --node --root --hosts --json --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -510,7 +572,7 @@ _hlctl() {
             return 0
             ;;
         hlctl__subcmd__help)
-            opts="init observe reconcile execute prune approve reject actions show logs request plan status silence audit check digest demo completions man help"
+            opts="init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit check digest demo completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -635,6 +697,20 @@ _hlctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        hlctl__subcmd__help__subcmd__events)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         hlctl__subcmd__help__subcmd__execute)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -650,6 +726,20 @@ _hlctl() {
             return 0
             ;;
         hlctl__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hlctl__subcmd__help__subcmd__ingest)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -824,6 +914,40 @@ _hlctl() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hlctl__subcmd__ingest)
+            opts="-v -h --source --rejects --root --hosts --json --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --source)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rejects)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hosts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 mod append;
+mod bad_lines;
+mod browse;
 mod checkpoint;
 mod day;
 mod dir;
@@ -18,9 +20,12 @@ mod tasks;
 mod unpack;
 
 pub use append::append;
+pub use bad_lines::BadLines;
+pub use browse::{At, Browser};
 pub use checkpoint::Tally;
 pub use dir::size;
 pub use findings::{ObserveFindings, WaitingFindings, report, save_report};
+pub use lines::{Line, Lines};
 pub use meter::Meter;
 pub use prune::{Change, FileChange, Limits, Pruned, prune};
 pub use read::{Reading, fold, read, save};

@@ -21,7 +21,10 @@ pub fn append(root: &Root, now: Stamp, source: &str, lines: &[String]) -> Result
     let mut batch = String::with_capacity(lines.iter().map(|l| l.len() + 1).sum());
     for line in lines {
         // Between the tokens of JSON a newline is a space; inside of a line it would end it.
-        batch.extend(line.chars().map(|c| if c == '\n' { ' ' } else { c }));
+        line.split('\n').enumerate().for_each(|(i, part)| {
+            batch.push_str(if i > 0 { " " } else { "" });
+            batch.push_str(part);
+        });
         batch.push('\n');
     }
     root.make_dir(&dir)?;
