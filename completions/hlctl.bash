@@ -928,7 +928,7 @@ _hlctl() {
             return 0
             ;;
         hlctl__subcmd__plan)
-            opts="-v -h --node --root --hosts --json --verbose --color --help"
+            opts="-v -h --node --fetch --root --hosts --json --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

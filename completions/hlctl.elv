@@ -184,6 +184,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
             cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
+            cand --fetch 'Let the node fetch, and show the commits that a redeploy brings; approving then pins the newest'
             cand --json 'Print JSON instead of tables'
             cand -v 'Say more on stderr'
             cand --verbose 'Say more on stderr'

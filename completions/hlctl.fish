@@ -168,6 +168,7 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand plan" -l hosts -d 'Desired s
 complete -c hlctl -n "__fish_hlctl_using_subcommand plan" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
+complete -c hlctl -n "__fish_hlctl_using_subcommand plan" -l fetch -d 'Let the node fetch, and show the commits that a redeploy brings; approving then pins the newest'
 complete -c hlctl -n "__fish_hlctl_using_subcommand plan" -l json -d 'Print JSON instead of tables'
 complete -c hlctl -n "__fish_hlctl_using_subcommand plan" -s v -l verbose -d 'Say more on stderr'
 complete -c hlctl -n "__fish_hlctl_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
