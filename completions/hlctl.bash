@@ -58,6 +58,9 @@ _hlctl() {
             hlctl,plan)
                 cmd="hlctl__subcmd__plan"
                 ;;
+            hlctl,prune)
+                cmd="hlctl__subcmd__prune"
+                ;;
             hlctl,reconcile)
                 cmd="hlctl__subcmd__reconcile"
                 ;;
@@ -130,6 +133,9 @@ _hlctl() {
             hlctl__subcmd__help,plan)
                 cmd="hlctl__subcmd__help__subcmd__plan"
                 ;;
+            hlctl__subcmd__help,prune)
+                cmd="hlctl__subcmd__help__subcmd__prune"
+                ;;
             hlctl__subcmd__help,reconcile)
                 cmd="hlctl__subcmd__help__subcmd__reconcile"
                 ;;
@@ -158,7 +164,7 @@ _hlctl() {
 
     case "${cmd}" in
         hlctl)
-            opts="-v -h -V --root --hosts --json --verbose --color --node --help --version init observe reconcile execute approve reject actions show logs request plan status silence audit check digest demo completions man help"
+            opts="-v -h -V --root --hosts --json --verbose --color --node --help --version init observe reconcile execute prune approve reject actions show logs request plan status silence audit check digest demo completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -504,7 +510,7 @@ _hlctl() {
             return 0
             ;;
         hlctl__subcmd__help)
-            opts="init observe reconcile execute approve reject actions show logs request plan status silence audit check digest demo completions man help"
+            opts="init observe reconcile execute prune approve reject actions show logs request plan status silence audit check digest demo completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -727,6 +733,20 @@ _hlctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        hlctl__subcmd__help__subcmd__prune)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         hlctl__subcmd__help__subcmd__reconcile)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -935,6 +955,44 @@ _hlctl() {
             fi
             case "${prev}" in
                 --node)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hosts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hlctl__subcmd__prune)
+            opts="-v -h --keep --compress --dry-run --every --root --hosts --json --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --keep)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --compress)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --every)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -33,6 +33,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand observe 'Fold the events into the world (a pass)'
             cand reconcile 'Compare the desired state with the world and queue what it takes (a pass)'
             cand execute 'Run what was approved (a pass)'
+            cand prune 'Remove what is old and no longer needed (a pass)'
             cand approve 'Approve pending actions'
             cand reject 'Reject pending actions'
             cand actions 'List the queue'
@@ -96,6 +97,20 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
             cand --dry-run 'Say what would run, run nothing'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;prune'= {
+            cand --keep 'How long events are kept [default: keep.events of config.yaml, 30d]'
+            cand --compress 'Compress the files of days that ended so long ago'
+            cand --every 'Repeat the pass, with this pause between (10s, 1m)'
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --dry-run 'Say what would go, change nothing'
             cand --json 'Print JSON instead of tables'
             cand -v 'Say more on stderr'
             cand --verbose 'Say more on stderr'
@@ -306,6 +321,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand observe 'Fold the events into the world (a pass)'
             cand reconcile 'Compare the desired state with the world and queue what it takes (a pass)'
             cand execute 'Run what was approved (a pass)'
+            cand prune 'Remove what is old and no longer needed (a pass)'
             cand approve 'Approve pending actions'
             cand reject 'Reject pending actions'
             cand actions 'List the queue'
@@ -330,6 +346,8 @@ set edit:completion:arg-completer[hlctl] = {|@words|
         &'hlctl;help;reconcile'= {
         }
         &'hlctl;help;execute'= {
+        }
+        &'hlctl;help;prune'= {
         }
         &'hlctl;help;approve'= {
         }

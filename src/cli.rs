@@ -68,6 +68,8 @@ pub enum Command {
     Reconcile(Reconcile),
     /// Run what was approved (a pass)
     Execute(Execute),
+    /// Remove what is old and no longer needed (a pass)
+    Prune(Prune),
     /// Approve pending actions
     Approve(Approve),
     /// Reject pending actions
@@ -123,8 +125,13 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct Every {
     /// Repeat the pass, with this pause between (10s, 1m)
-    #[arg(long, value_name = "PAUSE", value_parser = duration::parse)]
+    #[arg(long, value_name = "PAUSE", value_parser = pause)]
     pub every: Option<Duration>,
+}
+
+fn pause(text: &str) -> Result<Duration, String> {
+    let pause = duration::parse(text)?;
+    if pause < Duration::from_millis(100) { Err("a pause is 100ms or longer".into()) } else { Ok(pause) }
 }
 
 /// Make the data directory
@@ -182,6 +189,25 @@ pub struct Execute {
     pub every: Every,
     #[command(flatten)]
     pub this: ThisNode,
+}
+
+/// Remove what is old and no longer needed
+///
+/// Events that the world still depends on are kept, whatever their age: reading all events again gives the same world.
+/// Ended actions, their output and their history go after keep.actions of config.yaml.
+#[derive(Debug, Args)]
+pub struct Prune {
+    /// How long events are kept [default: keep.events of config.yaml, 30d]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub keep: Option<Duration>,
+    /// Compress the files of days that ended so long ago
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub compress: Option<Duration>,
+    /// Say what would go, change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub every: Every,
 }
 
 /// This machine's name

@@ -3,6 +3,7 @@
 pub mod init;
 pub mod check;
 pub mod observe;
+pub mod prune;
 pub mod reconcile;
 pub mod queue;
 pub mod select;

@@ -96,6 +96,18 @@ impl Context {
         Ok(desired)
     }
 
+    /// Returns these surroundings with the secrets of the local Compose projects, which no plan or log may show.
+    pub fn knowing(&self, desired: &Desired) -> Context {
+        let mut known = self.clone();
+        known.secrets.extend(hosts::env_secrets(desired, self.home().as_deref()));
+        known
+    }
+
+    /// Returns the home of the user who runs this: what the environment says, else the user database.
+    pub fn home(&self) -> Option<PathBuf> {
+        self.home.clone().or_else(|| people::home(rustix::process::geteuid().as_raw()))
+    }
+
     /// Returns a path as it is shown: below the root without the root.
     pub fn short<'a>(&self, path: &'a Path) -> &'a Path {
         path.strip_prefix(&self.root).unwrap_or(path)

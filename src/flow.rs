@@ -11,6 +11,7 @@ pub mod yaml;
 pub mod config;
 pub mod event;
 pub mod intake;
+pub mod retention;
 pub mod fold;
 pub mod world;
 pub mod hostfile;

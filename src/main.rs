@@ -4,7 +4,8 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use hlctl::cli::{Cli, ColorWhen, Command};
 use hlctl::context::{Context, DEFAULT_ROOT, Output};
 use hlctl::flow::time::{Clock, Stamp};
@@ -34,7 +35,8 @@ mod surroundings {
     }
 
     pub fn var(name: &str) -> Option<String> {
-        std::env::var(name).ok().filter(|v| !v.is_empty())
+        // What is no UTF-8 is no valid value of any of them: it is passed on to be refused, not dropped.
+        std::env::var_os(name).map(|v| v.to_string_lossy().into_owned()).filter(|v| !v.is_empty())
     }
 
     pub fn path(name: &str) -> Option<PathBuf> {
@@ -57,7 +59,11 @@ fn context(cli: &Cli) -> Context {
     let global = &cli.global;
     let terminal = std::io::stdout().is_terminal();
     let root = global.root.clone().or_else(|| path("HLCTL_ROOT"));
-    let this_node = cli.node.clone().or_else(|| var("HLCTL_NODE").and_then(|n| n.parse().ok()));
+    let named = var("HLCTL_NODE").map(|name| {
+        name.parse()
+            .unwrap_or_else(|e| Cli::command().error(ErrorKind::InvalidValue, format!("HLCTL_NODE: {e}")).exit())
+    });
+    let this_node = cli.node.clone().or(named);
     let host_name = || rustix::system::uname().nodename().to_string_lossy().parse().ok();
     Context {
         root: root.unwrap_or_else(|| DEFAULT_ROOT.into()),

@@ -8,6 +8,7 @@ use crate::commands::{self, ask};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::fail::{self, Result};
+use crate::flow::mask::mask;
 use crate::view::{self, Report, Style};
 
 /// Runs a command and prints what it reports.
@@ -48,6 +49,7 @@ pub fn run(command: Command, cx: &Context) -> Result<Exit> {
             };
             repeat(cx, args.every.every, |cx| emit(cx, &commands::execute::run(cx, &args, &say)?))
         }
+        Command::Prune(args) => repeat(cx, args.every.every, |cx| emit(cx, &commands::prune::run(cx, &args)?)),
         Command::Logs(args) if cx.output.json => emit(cx, &commands::logs::whole(cx, &args)?),
         Command::Logs(args) => tolerate_closed(commands::logs::stream(cx, &args, &mut std::io::stdout().lock())),
         Command::Completions { shell } => emit(cx, &commands::completions::run(shell)),
@@ -72,9 +74,9 @@ fn repeat(cx: &Context, every: Option<Duration>, mut pass: impl FnMut(&Context) 
 /// Prints a report: results on stdout, everything else on stderr.
 fn emit(cx: &Context, report: &impl Report) -> Result<Exit> {
     let text = if cx.output.json { view::json(report) } else { report.text(Style::from(cx.output)) };
-    print(&text)?;
+    print(&mask(&text, &cx.secrets))?;
     for note in report.notes() {
-        note_line(&note);
+        note_line(&mask(&note, &cx.secrets));
     }
     Ok(report.exit())
 }
@@ -101,12 +103,16 @@ fn print(text: &str) -> Result<()> {
 
 /// Prints a line to stderr; nobody listening there is no error.
 fn note_line(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "hlctl: {}", view::clean(text));
+    let mut out = std::io::stderr().lock();
+    for line in text.lines() {
+        let _ = writeln!(out, "hlctl: {}", view::clean(line));
+    }
 }
 
 /// Prints an error with its causes and its advice; a backtrace only if it was asked for.
 pub fn complain(report: &color_eyre::Report, cx: &Context, backtrace: bool) -> Exit {
     let (advice, exit) = fail::verdict(report);
+    let advice = advice.map(|advice| mask(&advice, &cx.secrets));
     let mut causes: Vec<String> = Vec::new();
     for cause in report.chain().map(ToString::to_string) {
         // Typed errors say their source themselves.
@@ -115,8 +121,9 @@ pub fn complain(report: &color_eyre::Report, cx: &Context, backtrace: bool) -> E
         }
     }
     let style = Style { color: cx.output.color && cx.output.interactive, terminal: cx.output.terminal };
-    let mut text = format!("{} {}\n", style.paint("error:", view::Tone::Bad), view::clean(&causes.join(": ")));
-    if let Some(advice) = advice {
+    let mut text =
+        format!("{} {}\n", style.paint("error:", view::Tone::Bad), view::clean(&mask(&causes.join(": "), &cx.secrets)));
+    if let Some(advice) = &advice {
         text += &format!("{} {}\n", style.paint("help:", view::Tone::Good), view::clean(advice));
     }
     if backtrace {

@@ -14,4 +14,5 @@ pub mod drift;
 pub mod silences;
 pub mod actions;
 pub mod transition;
+pub mod ended;
 pub mod audit;

@@ -9,8 +9,10 @@ use serde::Serialize;
 use crate::context::Output;
 use crate::exit::Exit;
 
+pub mod progress;
 pub mod table;
 pub mod observe;
+pub mod prune;
 pub mod reconcile;
 pub mod plan;
 pub mod queue;

@@ -13,7 +13,19 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("probe", &["probe", "process", "flow"]),
     ("runner", &["runner", "process", "flow"]),
     // It shows the reports of commands, and of the store only the values that these carry.
-    ("view", &["view", "commands", "store::actions::Entry", "store::audit", "flow", "context::Output", "exit"]),
+    (
+        "view",
+        &[
+            "view",
+            "commands",
+            "store::actions::Entry",
+            "store::audit",
+            "store::events",
+            "flow",
+            "context::Output",
+            "exit",
+        ],
+    ),
     ("exit", &[]),
     // Errors of the store become advice in one place.
     ("fail", &["store", "exit"]),
@@ -22,7 +34,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("commands", &["commands", "view", "store", "probe", "runner", "flow", "context", "fail", "exit", "cli"]),
     // It also has to start its services, as the nodes' init would.
     ("commands/demo", &["commands", "view", "store", "probe", "process", "flow", "context", "fail", "exit", "cli"]),
-    ("run", &["commands", "view", "context", "fail", "exit", "cli"]),
+    ("run", &["commands", "view", "context", "fail", "exit", "cli", "flow::mask"]),
     ("lib", &[]),
     ("main", &["run", "runner::gate", "context", "cli", "flow"]),
 ];

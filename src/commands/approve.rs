@@ -42,6 +42,7 @@ pub fn run(cx: &Context, args: &cli::Approve) -> Result<ApproveReport> {
     let root = cx.root()?;
     super::queue::refuse_mirror(&root)?;
     let desired = cx.desired()?;
+    let cx = &cx.knowing(&desired);
     let ids = select::ids(&root, &desired, &args.select)?;
     let mut report = ApproveReport { dry_run: args.dry_run, ..ApproveReport::default() };
     for id in ids {

@@ -66,6 +66,10 @@ pub fn run(cx: &Context, args: &cli::Execute, say: Say<'_>) -> Result<ExecuteRep
     if args.dry_run {
         return preview(cx, &root);
     }
+    if cx.alias_map.is_some() {
+        // A wrong map is an error before anything is written.
+        cx.desired()?;
+    }
     let Some(pass) = Pass::start(&root, "execute").advised()? else {
         return Ok(ExecuteReport { busy: true, ..ExecuteReport::default() });
     };
@@ -107,6 +111,7 @@ fn execute(cx: &Context, root: &Root, jobs: u16, say: Say<'_>) -> Result<Execute
     }
     let config = store::config::read(root).advised()?;
     let desired = cx.desired()?;
+    let cx = &cx.knowing(&desired);
     let shared = Shared { cx, root, desired: &desired, config: &config, say, report: Mutex::default() };
     shared.report(|r| r.errors.extend(listing.invalid.iter().map(|i| format!("not an action: {i}"))));
     let ready = settled(&shared, listing)?;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
+use walkdir::WalkDir;
 
 use crate::cli;
 use crate::context::Context;
@@ -38,8 +39,11 @@ pub fn run(cx: &Context, args: &cli::Init) -> Result<InitReport> {
             root.make_dir(&path.join(dir)).advised()?;
         }
         if args.owner.is_some() {
-            for dir in &wanted {
-                root.give(&path.join(dir)).advised()?;
+            // All that hlctl writes; what lies in hosts/ belongs to whoever put it there.
+            for entry in
+                wanted.iter().filter(|dir| !dir.starts_with("hosts")).flat_map(|dir| WalkDir::new(path.join(dir)))
+            {
+                root.give(entry?.path()).advised()?;
             }
         }
     }

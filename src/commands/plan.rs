@@ -47,6 +47,7 @@ pub struct Planned {
 pub fn run(cx: &Context, args: &cli::PlanArgs) -> Result<PlanReport> {
     let root = cx.root()?;
     let desired = cx.desired()?;
+    let cx = &cx.knowing(&desired);
     let mut entries = match &args.id {
         Some(id) => {
             let places = actions::find(&root, id).map_err(NotDone::from).advised()?;

@@ -55,6 +55,7 @@ pub fn run(cx: &Context, args: &cli::Reconcile) -> Result<ReconcileReport> {
     queue::refuse_mirror(&root)?;
     let config = store::config::read(&root).advised()?;
     let desired = cx.desired()?;
+    let cx = &cx.knowing(&desired);
     if args.dry_run {
         return Ok(reconcile(cx, &root, &config, &desired, true)?.report);
     }
@@ -109,6 +110,9 @@ fn reconcile(cx: &Context, root: &Root, config: &Config, desired: &Desired, dry_
         listing.entries.extend(settled);
     }
 
+    if !dry_run {
+        report.errors.extend(queue::settle_ended(root, now));
+    }
     let drift = drift::find(desired, &services, &nodes, config.silent_after, now);
     let ended = queue::ended_of(root, drift.iter().filter_map(|d| d.id()), now, dry_run, &mut report.errors);
     let past = auto::past(root, drift.iter().filter_map(|d| d.id()), config, now);

@@ -9,7 +9,7 @@ use crate::flow::config::Config;
 use crate::flow::drift::DriftRow;
 use crate::flow::lifecycle::State;
 use crate::flow::policy::FLAPS;
-use crate::flow::reconcile::Ended;
+use crate::flow::reconcile::{self, Ended};
 use crate::flow::status::{self, Flapping, Inputs, PassFacts, Summary};
 use crate::flow::time::Stamp;
 use crate::flow::world::{self, NODES_SCHEMA, Nodes};
@@ -27,8 +27,11 @@ pub fn run(cx: &Context) -> Result<Summary> {
     let none = || Nodes { schema: NODES_SCHEMA.into(), as_of: None, nodes: Vec::new() };
     let nodes = store::world::read_nodes(&root).advised()?.unwrap_or_else(none);
     let world = services.map(|services| world::canonical(&services, &nodes, &desired.aliases));
-    let drift = store::drift::read(&root).unwrap_or_default();
+    let mut drift = store::drift::read(&root).unwrap_or_default();
     let live = store::actions::list(&root, &State::LIVE)?;
+    for row in &mut drift {
+        tell_hold(cx, &root, &config, &live, row);
+    }
     let findings = store::events::report(&root).unwrap_or_default();
     let Troubles { failed, invalid } = troubles(&root, &live)?;
     let pending = live.entries.iter().filter(|e| e.state == State::Pending);
@@ -65,6 +68,22 @@ fn flapping(root: &Root, drift: &[DriftRow], live: &Listing, config: &Config, no
     ids.into_iter().filter_map(of).collect()
 }
 
+/// An action that has ended since the last reconcile is no longer the answer to its drift: says how long it holds
+/// its ID.
+fn tell_hold(cx: &Context, root: &Root, config: &Config, live: &Listing, row: &mut DriftRow) {
+    let Some(id) = row.action.as_ref().and_then(|id| id.parse::<ActionId>().ok()) else { return };
+    if live.entries.iter().any(|e| e.action.id == id) {
+        return;
+    }
+    row.action = None;
+    let newest = store::actions::ended(root, &id).ok().and_then(|list| list.into_iter().next());
+    let hold = newest.and_then(|entry| reconcile::hold_after(&super::queue::ended(&entry), None, config, cx.now()));
+    if let Some(hold) = hold {
+        row.held_until = hold.until;
+        row.held_by = Some(hold.why);
+    }
+}
+
 fn facts(root: &Root, name: &str) -> Option<PassFacts> {
     let last = pass::last_run(root, name)?;
     Some(PassFacts { finished: last.finished, ok: last.record.ok, error: last.record.error })
@@ -90,7 +109,9 @@ fn troubles(root: &Root, live: &Listing) -> Result<Troubles> {
             failed.push((entry.action.id.clone(), error.unwrap_or_else(|| "no reason was recorded".into())));
         }
     }
-    let no_action = live.invalid.iter().chain(&listing.invalid).map(|i| format!("not an action: {i}"));
+    let others = store::actions::list(root, &[State::Completed, State::Rejected, State::Cancelled])?;
+    let no_action =
+        live.invalid.iter().chain(&listing.invalid).chain(&others.invalid).map(|i| format!("not an action: {i}"));
     let doubled =
         live.doubled().into_keys().map(|id| format!("{id} stands in two states at once: remove one of the files"));
     Ok(Troubles { failed, invalid: no_action.chain(doubled).collect() })

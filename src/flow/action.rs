@@ -94,6 +94,14 @@ impl ActionId {
     pub const MAX: usize = 200;
 
     /// Returns the ID that a drift of this service always gets.
+    ///
+    /// ```
+    /// use hlctl::flow::action::{ActionId, ActionType};
+    ///
+    /// let (node, service) = ("piha".parse().unwrap(), "mosquitto".parse().unwrap());
+    /// let id = ActionId::of(ActionType::ContainerRestart, &node, Some(&service));
+    /// assert_eq!(id.as_str(), "container-restart-piha-mosquitto");
+    /// ```
     pub fn of(kind: ActionType, node: &NodeName, service: Option<&ServiceName>) -> Self {
         let kind = kind.as_str().replace('_', "-");
         Self(match service {
@@ -113,7 +121,7 @@ impl FromStr for ActionId {
     fn from_str(text: &str) -> Result<Self, String> {
         let first = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
         let all = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-        if first && all && text.len() <= Self::MAX && !text.ends_with(".tmp") {
+        if first && all && text.len() <= Self::MAX {
             Ok(Self(text.to_owned()))
         } else {
             Err(format!("{text:?} is not an action ID: up to {} of a-z A-Z 0-9 . _ -", Self::MAX))
@@ -171,11 +179,16 @@ pub struct HistoryEntry {
     /// Who did it.
     #[serde(default)]
     pub by: String,
-    /// By which way.
+    /// By which way; an entry that does not say was written by hand.
+    #[serde(default = "by_hand")]
     pub via: Via,
     /// What they said, or a reason.
     #[serde(default)]
     pub note: Option<String>,
+}
+
+fn by_hand() -> Via {
+    Via::Hand
 }
 
 /// The drift for which an action was made.
@@ -187,8 +200,9 @@ pub struct DriftNote {
     /// The reason that the agent gave.
     #[serde(default)]
     pub reason: Option<String>,
-    /// When reconcile first saw it.
-    pub detected_at: Stamp,
+    /// Since when it has lasted, as far as reconcile could tell.
+    #[serde(default)]
+    pub detected_at: Option<Stamp>,
 }
 
 /// How an execution ended. Unknown fields are kept where the file is rewritten.
@@ -290,26 +304,26 @@ impl Action {
         let node: NodeName = get(&fields, "node")?.ok_or_else(|| bad("it has no `node`"))?;
         let service: Option<ServiceName> = get(&fields, "service")?;
         match kind {
-            ActionType::DiskCleanup if service.is_some() => return Err(bad("a disk_cleanup has no `service`")),
             ActionType::Redeploy | ActionType::ContainerRestart if service.is_none() => {
                 return Err(bad(format!("a {kind} needs a `service`")));
             }
             _ => {}
         }
-        let plan: Option<PlanPin> = get(&fields, "plan")?;
+        let pin: PlanPin = spare(&fields, "plan").unwrap_or_default();
         Ok(Action {
             id: id.clone(),
             kind,
             node,
-            service,
-            attempt: get(&fields, "attempt")?.unwrap_or(1),
-            drift: get(&fields, "drift")?,
-            hints: get(&fields, "hints")?.unwrap_or_default(),
-            plan_digest: plan.as_ref().and_then(|p| p.digest.clone()),
-            plan_commit: plan.and_then(|p| p.commit),
-            fetched: get(&fields, "fetched")?,
+            // A disk is the node's, whatever service a hand wrote beside it.
+            service: service.filter(|_| kind != ActionType::DiskCleanup),
+            attempt: spare(&fields, "attempt").unwrap_or(1),
+            drift: spare(&fields, "drift"),
+            hints: spare(&fields, "hints").unwrap_or_default(),
+            plan_digest: pin.digest(),
+            plan_commit: pin.commit(),
+            fetched: spare(&fields, "fetched"),
             history: get(&fields, "history")?.unwrap_or_default(),
-            result: get(&fields, "result")?,
+            result: spare(&fields, "result"),
             fields,
         })
     }
@@ -333,12 +347,23 @@ impl Action {
     }
 }
 
-#[derive(Deserialize)]
+/// What an action's file pins. A digest or a commit that is none is still no leave to run another plan.
+#[derive(Default, Deserialize)]
 struct PlanPin {
     #[serde(default)]
-    digest: Option<String>,
+    digest: Option<serde_json::Value>,
     #[serde(default)]
-    commit: Option<Commit>,
+    commit: Option<serde_json::Value>,
+}
+
+impl PlanPin {
+    fn digest(&self) -> Option<String> {
+        self.digest.as_ref().map(|digest| digest.as_str().map_or_else(|| digest.to_string(), str::to_owned))
+    }
+
+    fn commit(&self) -> Option<Commit> {
+        Commit::try_from(self.commit.as_ref()?.as_str()?.to_owned()).ok()
+    }
 }
 
 /// Returns a field; absent and `null` are none.
@@ -347,6 +372,11 @@ fn get<T: serde::de::DeserializeOwned>(fields: &Fields, name: &str) -> Result<Op
         None => Ok(None),
         Some(raw) => serde_json::from_str(raw.get()).map_err(|e| bad(format!("field `{name}`: {e}"))),
     }
+}
+
+/// Returns a field that an action can do without: what a hand wrote wrongly there is as good as nothing.
+fn spare<T: serde::de::DeserializeOwned>(fields: &Fields, name: &str) -> Option<T> {
+    get(fields, name).ok().flatten()
 }
 
 /// Returns a value as raw JSON, to be put into a file's fields.

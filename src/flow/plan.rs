@@ -1,6 +1,8 @@
 //! Plans: the exact commands of an action, made from the host files alone, and their digest. The dry run, the
 //! page, the approval and the execution consume the same value. Runs nothing.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::action::ActionType;
@@ -254,13 +256,18 @@ fn verify(service: &Service, engine_knows: bool) -> Option<Verify> {
     let engine = engine_knows.then(|| ENGINE.to_owned());
     Some(Verify {
         check: settings.check.as_ref().map(describe).or(engine)?,
-        min_healthy_s: settings.min_healthy.as_secs(),
-        healthy_deadline_s: settings.healthy_deadline.as_secs(),
+        min_healthy_s: whole_seconds(settings.min_healthy),
+        healthy_deadline_s: whole_seconds(settings.healthy_deadline),
         on_failure: match settings.on_failure {
             OnFailure::None => "none".into(),
             OnFailure::Rollback => "rollback".into(),
         },
     })
+}
+
+/// Returns a duration in seconds, a begun one counted whole.
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
 /// Returns a check in words.
@@ -411,8 +418,8 @@ mod tests {
             &format!("services: [{{name: w, runtime: command, {recipes}}}]"),
             "connection: local\nrecipes: {redeploy: [[x]], container_restart: [[y]]}",
         );
-        assert_eq!(lines(&own, ActionType::Redeploy), ["local: make up"]);
-        assert_eq!(lines(&own, ActionType::ContainerRestart), ["local: y"]);
+        assert_eq!(lines(&own, ActionType::Redeploy), ["local ~: make up"]);
+        assert_eq!(lines(&own, ActionType::ContainerRestart), ["local ~: y"]);
         let bare = host("services: [{name: w, runtime: command}]", "");
         let error = Plan::make(&bare, Some(&bare.services[0]), ActionType::Redeploy, None).unwrap_err();
         assert!(error.0.contains("recipe"), "{error}");

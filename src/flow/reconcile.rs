@@ -307,7 +307,9 @@ pub fn hold_after(ended: &Ended, last_gone: Option<Stamp>, config: &Config, now:
 
 fn row(inputs: &Inputs<'_>, drift: &Drift) -> DriftRow {
     let same = |row: &&DriftRow| row.kind == drift.kind && row.node == drift.node && row.service == drift.service;
-    let before = inputs.before.iter().find(same).map(|row| row.since);
+    // A drift that was gone meanwhile is a new one.
+    let lasts = |since: &Stamp| drift.last_gone.is_none_or(|gone| *since > gone);
+    let before = inputs.before.iter().find(same).map(|row| row.since).filter(lasts);
     DriftRow {
         kind: drift.kind,
         node: drift.node.clone(),
@@ -333,7 +335,7 @@ fn new_action(inputs: &Inputs<'_>, drift: &Drift, id: ActionId, since: Stamp) ->
     let plan = make_plan(inputs.desired, &drift.node, drift.service.as_ref(), kind, None);
     hints.extend(plan.as_ref().err().map(|e| format!("no plan can be made: {e}")));
     let kind_of_drift = drift.kind.as_str().to_owned();
-    let note = DriftNote { kind: kind_of_drift, reason: drift.reason.clone(), detected_at: since };
+    let note = DriftNote { kind: kind_of_drift, reason: drift.reason.clone(), detected_at: Some(since) };
     New {
         id,
         kind,

@@ -289,6 +289,13 @@ pub fn summarize(inputs: &Inputs<'_>) -> Summary {
             services: vec![],
         });
     }
+    for row in nodes.nodes.iter().filter(known).filter(|row| row.disk_pressure == Some(Level::High)) {
+        attention.push(format!(
+            "the disk of {}, which nobody manages, is under pressure: {}",
+            row.node,
+            disk(Some(row))
+        ));
+    }
     node_lines.sort_by(|a, b| a.node.cmp(&b.node));
     attention.extend(inputs.desired.strays.iter().map(ToString::to_string));
     let well = attention.is_empty();

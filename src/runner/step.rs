@@ -12,6 +12,7 @@ use super::log::Log;
 use super::verdict::{Failure, Reason, StepEnd, judge, last_line, plain};
 use super::{Compose, Group, Job, Node, compose, engine, gate};
 use crate::flow::action::Outcome;
+use crate::flow::mask::mask;
 use crate::flow::plan::{KILL_AFTER_S, Plan, Step, What};
 use crate::flow::ssh;
 use crate::process::{Answer, Child, Leader};
@@ -141,7 +142,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn run(self, job: &mut Job<'_>, facts: &BTreeMap<String, String>) -> Result<(), Failure> {
-        self.log.begin_step(&self.header());
+        self.log.begin_step(&self.header(job.secrets));
         let ssh_log = SshLog::new(job, self.number);
         let argv = self.argv(&ssh_log.path).map_err(|e| not_started(e.to_string()))?;
         let dir = home_dir(self.step.cwd.as_deref(), job.home)?;
@@ -175,10 +176,12 @@ impl Run<'_> {
     }
 
     /// Returns the line that the log shows before the output.
-    fn header(&self) -> String {
+    fn header(&self, secrets: &[String]) -> String {
+        // Masked before they are quoted: a quoted secret is written otherwise.
+        let words: Vec<String> = self.words.iter().map(|word| mask(word, secrets)).collect();
         let on = if self.step.is_remote() { self.step.on.as_str() } else { "" };
         // A word that no shell can be given has no place in a plan, but a log shows what it is given.
-        format!("{on}$ {}", ssh::quote(self.words).unwrap_or_else(|_| self.words.join(" ")))
+        format!("{on}$ {}", ssh::quote(&words).unwrap_or_else(|_| words.join(" ")))
     }
 
     fn argv(&self, ssh_log: &Path) -> Result<Vec<OsString>, ssh::NotQuotable> {

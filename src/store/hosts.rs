@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::flow::desired::{self, Connection, Host, HostError, HostFiles};
+use crate::flow::desired::{self, Connection, Desired, Host, HostError, HostFiles};
 use crate::flow::digest::sha256_hex;
 use crate::flow::hostfile;
+use crate::flow::mask::secrets_of_env_file;
 use crate::flow::name::NodeName;
 use crate::flow::plan::DEFAULT_REPO;
 use crate::flow::yaml::{MAX_YAML, YamlError};
@@ -39,10 +40,19 @@ pub fn read(path: &Path, this_node: Option<&NodeName>, home: Option<&Path>) -> H
         let folder = entry.path();
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with('.') || !folder.is_dir() {
+        if name.starts_with('.') {
             continue;
         }
+        // A link that leads nowhere is a host that somebody meant to be there: unknown, not gone.
+        let unreadable = match std::fs::metadata(&folder) {
+            Ok(meta) if meta.is_dir() => None,
+            Ok(_) => continue,
+            Err(e) => {
+                Some(problem(&folder, format!("cannot be read: {e}"), "mend the link or its rights, or remove it"))
+            }
+        };
         match name.parse::<NodeName>() {
+            Ok(node) if unreadable.is_some() => drop(files.hosts.insert(node, Err(unreadable.into_iter().collect()))),
             Ok(node) => {
                 let host = read_host(&folder, &real, &node, this_node, home).map_err(|(errors, aliases)| {
                     files.broken_aliases.extend(aliases.map(|aliases| (node.clone(), aliases)));
@@ -147,6 +157,31 @@ fn find_compose_files(host: &mut Host, real_hosts: &Path, home: Option<&Path>) {
 
 /// What Compose looks for in a project's folder, in its order.
 const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
+
+/// Returns the secrets in the `.env` files of the Compose projects on this machine.
+pub fn env_secrets(desired: &Desired, home: Option<&Path>) -> Vec<String> {
+    let mut secrets = Vec::new();
+    for host in desired.hosts.values().filter(|h| h.connection == Connection::Local) {
+        let repo = host.file.repo.as_ref().map_or(DEFAULT_REPO, |repo| repo.as_str());
+        let below = repo.strip_prefix("~/").unwrap_or(if repo == "~" { "" } else { repo });
+        // An absolute path stays what it is when it is joined.
+        let Some(repo) =
+            home.map(|home| home.join(below)).or_else(|| Some(below.into()).filter(|p: &PathBuf| p.is_absolute()))
+        else {
+            continue;
+        };
+        for service in &host.services {
+            let folder = service.settings.compose.as_ref().map(|c| c.as_str().to_owned());
+            let folder = repo.join(folder.unwrap_or_else(|| format!("services/{}", service.name)));
+            let folder = if folder.is_dir() { folder } else { folder.parent().map(Path::to_owned).unwrap_or_default() };
+            let text = std::fs::read_to_string(folder.join(".env"));
+            secrets.extend(text.map(|text| secrets_of_env_file(&text)).unwrap_or_default());
+        }
+    }
+    secrets.sort_unstable();
+    secrets.dedup();
+    secrets
+}
 
 /// Returns the override's path as its node sees it: there, the hosts lie in its checkout of the repository.
 fn override_path(real_hosts: &Path, below: &str, connection: &Connection) -> String {

@@ -80,7 +80,8 @@ impl Report for ShowReport {
         text += &match &action.drift {
             Some(drift) => {
                 let reason = drift.reason.as_ref().map_or(String::new(), |r| format!(" ({r})"));
-                format!("because of {}, since {}\n", clean(&format!("{}{reason}", drift.kind)), drift.detected_at)
+                let since = drift.detected_at.map_or(String::new(), |t| format!(", since {t}"));
+                format!("because of {}{since}\n", clean(&format!("{}{reason}", drift.kind)))
             }
             None => "because a person asked for it\n".into(),
         };

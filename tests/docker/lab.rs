@@ -194,7 +194,7 @@ impl Lab {
     pub fn execute(&self, kind: &str) -> Value {
         let ran = self.hlctl(&["execute"]);
         assert!(matches!(ran.status.code(), Some(0 | 4)), "{ran:?}");
-        self.json(&["show", &self.id(kind)])["action"].clone()
+        self.json(&["show", &self.id(kind)])
     }
 
     pub fn id(&self, kind: &str) -> String {

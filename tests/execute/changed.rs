@@ -47,13 +47,22 @@ fn the_content_of_an_override_is_part_of_the_plan() {
 }
 
 #[test]
-fn a_commit_that_is_no_full_name_is_no_action() {
-    let lab = Lab::new("[web]");
-    lab.approve(&["box/web"]);
-    let path = lab.path("actions/approved/redeploy-box-web.json");
-    let mut action: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-    action["plan"]["commit"] = "--exec=id".into();
-    std::fs::write(&path, action.to_string()).unwrap();
-    assert_eq!(lab.run(&["execute"]).status.code(), Some(1));
-    assert!(path.exists(), "it is left where it is");
+fn a_pin_that_is_none_is_no_leave_to_run() {
+    for (field, value) in [("commit", "--exec=id".into()), ("digest", 7.into())] {
+        let lab = Lab::new(&format!("[{}]", crate::lab::service("web", "true", "")));
+        lab.approve(&["box/web"]);
+        let path = lab.path("actions/approved/redeploy-box-web.json");
+        let mut action: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        action["plan"][field] = value;
+        std::fs::write(&path, action.to_string()).unwrap();
+        let code = lab.run(&["execute"]).status.code();
+        let done = lab.show("redeploy-box-web");
+        match field {
+            "digest" => {
+                assert_eq!((code, done["result"]["reason"].as_str()), (Some(4), Some("plan_changed_since_approval")))
+            }
+            // What names no commit pins none: the digest says whether another plan was meant.
+            _ => assert_eq!((code, done["state"].as_str()), (Some(0), Some("completed"))),
+        }
+    }
 }

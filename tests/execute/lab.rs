@@ -61,7 +61,7 @@ impl Lab {
     }
 
     pub fn show(&self, id: &str) -> Value {
-        self.json(&["show", id])["action"].clone()
+        self.json(&["show", id])
     }
 
     /// Requests and approves a redeploy of each `node/service`.

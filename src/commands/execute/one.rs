@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,9 +9,10 @@ use super::claim::{self, Verdict};
 use super::{Done, Shared, tell};
 use crate::flow::action::{Action, ActionId, Outcome, Via, raw};
 use crate::flow::desired::Host;
+use crate::flow::health::Health;
 use crate::flow::hostfile::Service;
 use crate::flow::lifecycle::{State, Transition};
-use crate::flow::mask::secrets_of_env_file;
+use crate::flow::mask::mask;
 use crate::flow::order::End;
 use crate::flow::plan::Plan;
 use crate::flow::time::Stamp;
@@ -106,8 +106,7 @@ fn run_plan(
     let started = running_of(&claimed.action).map_or_else(|| cx.now(), |r| r.started_at);
     let logs = root.actions().join("logs").join(id.as_str());
     root.make_dir(&logs)?;
-    let mut secrets = cx.secrets.clone();
-    secrets.extend(env_secrets(plan, cx.home.as_deref()));
+    let home = cx.home();
     let mut current = claimed.clone();
     let mut record = |group: &Group, facts: &BTreeMap<String, String>| {
         let on = plan.steps.get(group.step.saturating_sub(1)).map(|step| step.on.clone());
@@ -118,32 +117,30 @@ fn run_plan(
     };
     let mut look = service
         .and_then(|s| s.settings.check.as_ref())
-        .map(|check| move || probe::check(check, &host.connection, probe::TIMEOUT));
+        .map(|check| move || masked(probe::check(check, &host.connection, probe::TIMEOUT), &cx.secrets));
     let job = Job {
         gate: &cx.exe,
-        home: cx.home.as_deref(),
+        home: home.as_deref(),
         clock: cx.clock,
-        secrets: &secrets,
+        secrets: &cx.secrets,
         started,
         logs: &logs,
         owner: root.owner(),
         record: &mut record,
-        probe: look.as_mut().map(|look| look as &mut dyn FnMut() -> crate::flow::health::Health),
+        probe: look.as_mut().map(|look| look as &mut dyn FnMut() -> Health),
     };
     let mut ran = runner::run_plan(plan, job, node);
     ran.outcome.log = Some(format!("actions/logs/{id}/{}.log", started.file_name()));
     Ok(ran)
 }
 
-/// Returns the secrets in the `.env` of the Compose projects that a plan touches on this machine.
-fn env_secrets(plan: &Plan, home: Option<&Path>) -> Vec<String> {
-    let local = plan.steps.iter().filter(|step| step.compose && !step.is_remote());
-    let folders = local.filter_map(|step| {
-        let at = step.argv.iter().position(|word| word == "--project-directory")?;
-        let folder = Path::new(step.argv.get(at + 1)?);
-        Some(step.cwd.as_ref().and(home).map_or(folder.to_owned(), |home| home.join(folder)))
-    });
-    folders.filter_map(|f| std::fs::read_to_string(f.join(".env")).ok()).flat_map(|t| secrets_of_env_file(&t)).collect()
+/// Returns what a check saw without the secrets in it: it goes into the event log and the record.
+fn masked(health: Health, secrets: &[String]) -> Health {
+    match health {
+        Health::Healthy => Health::Healthy,
+        Health::Unhealthy { reason, detail } => Health::Unhealthy { reason, detail: mask(&detail, secrets) },
+        Health::Unknown { detail } => Health::Unknown { detail: mask(&detail, secrets) },
+    }
 }
 
 /// Returns what the file says of its execution.

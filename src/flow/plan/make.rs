@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::super::action::ActionType;
 use super::super::desired::{Connection, Host};
-use super::super::hostfile::{Argv, Runtime, Scope, Service};
-use super::{Ask, Commit, DEFAULT_REPO, KILL_AFTER_S, LOCAL, NoPlan, Phase, Step, What, name};
+use super::super::hostfile::{Argv, Recipe, Runtime, Scope, Service};
+use super::{Ask, Commit, DEFAULT_REPO, KILL_AFTER_S, LOCAL, NoPlan, Phase, Step, What, name, whole_seconds};
 
 /// The time of a step that belongs to no service: a disk clean-up's.
 const NODE_STEP: Duration = Duration::from_secs(600);
@@ -30,10 +30,19 @@ impl Maker<'_> {
     /// Returns the steps that the operator's own recipe says.
     pub fn recipe(&self, kind: ActionType) -> Option<Vec<Step>> {
         let own = self.service.and_then(|s| s.settings.recipes.get(&kind));
-        let recipe = own.or_else(|| self.host.file.recipes.get(&kind))?;
-        let cwd = self.host.file.repo.as_ref().map(|repo| repo.as_str().to_owned());
+        let recipe =
+            own.or_else(|| self.host.file.recipes.get(&kind)).or_else(|| self.disk_recipe_of_a_service(kind))?;
+        // Where nobody says, the home of whoever runs it, here as over ssh: never where a pass happened to be started.
+        let cwd = self.host.file.repo.as_ref().map_or("~", |repo| repo.as_str()).to_owned();
+        let cwd = Some(cwd);
         let step = |argv: &Argv| self.step(argv.words().to_vec(), Phase::Apply, cwd.clone());
-        Some(recipe.iter().map(step).collect())
+        Some(recipe.steps().iter().map(step).collect())
+    }
+
+    /// Returns the first recipe by which a service says how its node's disk is cleaned.
+    fn disk_recipe_of_a_service(&self, kind: ActionType) -> Option<&Recipe> {
+        let is_disk = kind == ActionType::DiskCleanup;
+        self.host.services.iter().find_map(|s| s.settings.recipes.get(&kind).filter(|_| is_disk))
     }
 
     /// Returns the steps of the service's runtime.
@@ -184,7 +193,7 @@ impl Maker<'_> {
     /// Returns one command on the host: over ssh under `timeout`.
     pub fn step(&self, argv: Vec<String>, phase: Phase, cwd: Option<String>) -> Step {
         let timeout = self.service.map_or(NODE_STEP, |s| s.settings.timeout);
-        let timeout_s = timeout.as_secs().max(1);
+        let timeout_s = whole_seconds(timeout).max(1);
         let plain = |on: String, argv, cwd| Step {
             on,
             argv,
