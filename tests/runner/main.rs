@@ -1,6 +1,7 @@
 //! The runner and the probes over real processes, a real sshd on loopback, and real shells.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+mod bars;
 mod injection;
 mod local;
 mod probes;
