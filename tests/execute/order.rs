@@ -79,3 +79,14 @@ fn approved_actions_wait_for_their_window() {
     lab.ok(&["execute"]);
     assert_eq!(lab.show("redeploy-box-web")["state"], "completed");
 }
+
+#[test]
+fn a_roll_back_that_a_runtime_does_not_have_is_said_to_be_missing() {
+    let lab =
+        Lab::new(&format!("[{}]", service("web", "exit 3", ", check: {command: [\"true\"]}, on_failure: rollback")));
+    lab.approve(&["box/web"]);
+    assert_eq!(lab.run(&["execute"]).status.code(), Some(4));
+    let done = lab.show("redeploy-box-web");
+    assert_eq!(done["result"]["reason"], "step_failed", "{done}");
+    assert_eq!(done["result"]["hints"], serde_json::json!(["nothing_to_roll_back_to"]), "{done}");
+}
