@@ -1,6 +1,5 @@
 //! What execute costs beside the same commands without it. Timed, so run by hand on a quiet machine, with
 //! `cargo test --release --test runner -- --ignored --nocapture bars`.
-#![expect(clippy::print_stderr, reason = "a measurement is printed")]
 
 use std::path::Path;
 use std::process::{Command, Stdio};
