@@ -53,6 +53,21 @@ pub fn run(cx: &Context) -> Result<Summary> {
     }))
 }
 
+/// Returns the actions of the drift and of the queue that were needed again and again within the window.
+fn flapping(root: &Root, drift: &[DriftRow], live: &Listing, config: &Config, now: Stamp) -> Vec<Flapping> {
+    let of_drift = drift.iter().filter_map(|row| row.action.as_ref()?.parse::<ActionId>().ok());
+    let ids: BTreeSet<ActionId> = of_drift.chain(live.entries.iter().map(|e| e.action.id.clone())).collect();
+    let window = config.flap_window;
+    let since = now.plus_millis(-i64::try_from(window.as_millis()).unwrap_or(i64::MAX));
+    let of = |id: ActionId| {
+        let mut queued = store::actions::past(root, &id, since).queued;
+        queued.retain(|at| *at > since);
+        queued.sort_unstable();
+        (queued.len() >= FLAPS).then_some(Flapping { id, queued })
+    };
+    ids.into_iter().filter_map(of).collect()
+}
+
 /// An action that has ended since the last reconcile is no longer the answer to its drift: says how long it holds
 /// its ID.
 fn tell_hold(cx: &Context, root: &Root, config: &Config, live: &Listing, row: &mut DriftRow) {
@@ -67,21 +82,6 @@ fn tell_hold(cx: &Context, root: &Root, config: &Config, live: &Listing, row: &m
         row.held_until = hold.until;
         row.held_by = Some(hold.why);
     }
-}
-
-/// Returns the actions of the drift and of the queue that were needed again and again within the window.
-fn flapping(root: &Root, drift: &[DriftRow], live: &Listing, config: &Config, now: Stamp) -> Vec<Flapping> {
-    let of_drift = drift.iter().filter_map(|row| row.action.as_ref()?.parse::<ActionId>().ok());
-    let ids: BTreeSet<ActionId> = of_drift.chain(live.entries.iter().map(|e| e.action.id.clone())).collect();
-    let window = config.flap_window;
-    let since = now.plus_millis(-i64::try_from(window.as_millis()).unwrap_or(i64::MAX));
-    let of = |id: ActionId| {
-        let mut queued = store::actions::past(root, &id, since).queued;
-        queued.retain(|at| *at > since);
-        queued.sort_unstable();
-        (queued.len() >= FLAPS).then_some(Flapping { id, queued })
-    };
-    ids.into_iter().filter_map(of).collect()
 }
 
 fn facts(root: &Root, name: &str) -> Option<PassFacts> {

@@ -309,7 +309,7 @@ impl Action {
             }
             _ => {}
         }
-        let plan: Option<PlanPin> = spare(&fields, "plan");
+        let pin: PlanPin = spare(&fields, "plan").unwrap_or_default();
         Ok(Action {
             id: id.clone(),
             kind,
@@ -319,8 +319,8 @@ impl Action {
             attempt: spare(&fields, "attempt").unwrap_or(1),
             drift: spare(&fields, "drift"),
             hints: spare(&fields, "hints").unwrap_or_default(),
-            plan_digest: plan.as_ref().and_then(|p| p.digest.clone()),
-            plan_commit: plan.and_then(|p| p.commit),
+            plan_digest: pin.digest(),
+            plan_commit: pin.commit(),
             fetched: spare(&fields, "fetched"),
             history: get(&fields, "history")?.unwrap_or_default(),
             result: spare(&fields, "result"),
@@ -347,12 +347,23 @@ impl Action {
     }
 }
 
-#[derive(Deserialize)]
+/// What an action's file pins. A digest or a commit that is none is still no leave to run another plan.
+#[derive(Default, Deserialize)]
 struct PlanPin {
     #[serde(default)]
-    digest: Option<String>,
+    digest: Option<serde_json::Value>,
     #[serde(default)]
-    commit: Option<Commit>,
+    commit: Option<serde_json::Value>,
+}
+
+impl PlanPin {
+    fn digest(&self) -> Option<String> {
+        self.digest.as_ref().map(|digest| digest.as_str().map_or_else(|| digest.to_string(), str::to_owned))
+    }
+
+    fn commit(&self) -> Option<Commit> {
+        Commit::try_from(self.commit.as_ref()?.as_str()?.to_owned()).ok()
+    }
 }
 
 /// Returns a field; absent and `null` are none.

@@ -148,6 +148,32 @@ pub fn replicas(services: &[(String, String)]) -> Health {
     }
 }
 
+/// Returns what is under way or stuck among a stack's services, by what `docker service inspect` tells of them: right
+/// after a deployment the replicas are still those of before.
+pub fn update_trouble(json: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Service {
+        spec: Spec,
+        update_status: Option<Update>,
+    }
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Spec {
+        name: String,
+    }
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Update {
+        state: Option<String>,
+    }
+    let services: Vec<Service> = serde_json::from_str(json).unwrap_or_default();
+    services.into_iter().find_map(|service| {
+        let state = service.update_status?.state.filter(|state| state != "completed")?;
+        Some(format!("the update of {} is {state}", service.spec.name))
+    })
+}
+
 /// Returns the images that a rendered Compose config needs and does not build. What only a profile starts is left to
 /// Compose.
 pub fn images(config: &str) -> Vec<String> {
@@ -248,6 +274,18 @@ mod tests {
         assert!(replicas(&services("2/2")).is_healthy());
         assert!(replicas(&services("2/2 (max 1 per node)")).is_healthy());
         assert!(!replicas(&services("0/1")).is_healthy());
+    }
+
+    #[test]
+    fn an_update_that_goes_on_or_stopped_is_no_health() {
+        let json = |state: &str| {
+            format!("[{{\"Spec\": {{\"Name\": \"s_web\"}}, \"UpdateStatus\": {{\"State\": \"{state}\"}}}}]")
+        };
+        assert_eq!(update_trouble(&json("updating")).unwrap(), "the update of s_web is updating");
+        assert!(update_trouble(&json("paused")).is_some());
+        assert_eq!(update_trouble(&json("completed")), None);
+        assert_eq!(update_trouble("[{\"Spec\": {\"Name\": \"s_web\"}}]"), None);
+        assert_eq!(update_trouble("no json"), None);
     }
 
     #[test]

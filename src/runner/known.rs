@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::Compose;
 use super::engine::{self, Container};
 use super::step::{home_dir, plain_words};
+use crate::flow::health::Health;
 use crate::flow::plan::{Ask, Commit, Fetched, Step, What, name};
 use crate::flow::ssh::{self, CONNECT_TIMEOUT_S};
 use crate::flow::time::Stamp;
@@ -155,6 +156,18 @@ impl<'a> Asker<'a> {
         let lines = self.answer(What::Services).unwrap_or_default();
         let pair = |line: &str| line.split_once(' ').map(|(name, replicas)| (name.to_owned(), replicas.to_owned()));
         lines.lines().filter_map(pair).filter(|(_, replicas)| replicas.contains('/')).collect()
+    }
+
+    /// Returns the health of a stack: all its replicas run, and no update of it is under way.
+    pub fn stack_health(&self) -> Health {
+        let services = self.services();
+        let names: Vec<&str> = services.iter().map(|(name, _)| name.as_str()).collect();
+        let inspect = [&["docker", "service", "inspect"], &names[..]].concat();
+        let json = self.also(What::Services, &inspect).unwrap_or_default();
+        match (engine::replicas(&services), engine::update_trouble(&json)) {
+            (Health::Healthy, Some(trouble)) => Health::failed(trouble),
+            (health, _) => health,
+        }
     }
 
     fn run(&self, step: &Step) -> Option<String> {

@@ -23,17 +23,18 @@ pub fn after(
 ) -> Result<(), Failure> {
     let has_rollback = plan.steps.iter().any(|step| step.phase == Phase::Rollback);
     // A node that cannot be reached cannot be restored, either.
-    if !has_rollback || failure.reason.is_node_s() {
+    if failure.reason.is_node_s() {
         return Err(failure);
+    }
+    if !has_rollback {
+        let is_wanted = plan.verify.as_ref().is_some_and(|verify| verify.on_failure == "rollback");
+        return Err(if is_wanted { nothing(steps, failure, "its plan has no steps for that") } else { failure });
     }
     if !disturbed {
         return Err(put_commit_back(plan, steps, failure));
     }
     if steps.before.images.is_empty() {
-        steps.outcome.hints.push(NOTHING.into());
-        tell(steps, "nothing to go back to: no container of the service ran before");
-        let message = format!("{}; not rolled back: no container of the service ran before", failure.message);
-        return Err(Failure { message, ..failure });
+        return Err(nothing(steps, failure, "no container of the service ran before"));
     }
     steps.log.line("hlctl: restoring what ran before");
     let exit_code = failure.exit_code;
@@ -67,6 +68,13 @@ pub fn after(
             Err(Failure { reason: Reason::RollbackFailed, message, ..failure })
         }
     }
+}
+
+/// Says that a roll-back was wanted and there is none to be had.
+fn nothing(steps: &mut Steps<'_, '_>, failure: Failure, why: &str) -> Failure {
+    steps.outcome.hints.push(NOTHING.into());
+    tell(steps, &format!("nothing to go back to: {why}"));
+    Failure { message: format!("{}; not rolled back: {why}", failure.message), ..failure }
 }
 
 /// Puts the repository back where nothing but it was touched, so that what it says is what runs.

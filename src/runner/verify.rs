@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::engine::{self, Watcher};
+use super::engine::Watcher;
 use super::log::Log;
 use super::step::Steps;
 use super::verdict::{Failure, Reason, plain};
@@ -32,7 +32,7 @@ pub fn after(plan: &Plan, steps: &mut Steps<'_, '_>, health: &mut Option<Health>
             return Ok(());
         }
         let mut look = || match swarm {
-            true => engine::replicas(&asker.services()),
+            true => asker.stack_health(),
             false => {
                 containers = asker.containers_again(&containers);
                 watcher.look(&containers)

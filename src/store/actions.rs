@@ -204,15 +204,6 @@ pub fn ended(root: &Root, id: &ActionId) -> Result<Vec<Entry>, Invalid> {
     Ok(ended)
 }
 
-/// Returns whether a state's directory may have changed since a time: names came or went. The minute before it
-/// proves nothing: file systems' times are coarse, and the last look was not at its end.
-pub fn changed_since(root: &Root, state: State, since: Option<Stamp>) -> bool {
-    let modified = std::fs::metadata(root.actions().join(state.as_str())).and_then(|m| m.modified()).ok();
-    let modified = modified.and_then(|m| m.duration_since(std::time::UNIX_EPOCH).ok());
-    let (Some(modified), Some(since)) = (modified, since) else { return true };
-    modified.as_millis() as i64 >= since.millis() - 60_000
-}
-
 /// Returns what the records of an ID tell of the time since `since`: the one that counts, and older ones by the time
 /// in their names. What cannot be read tells nothing.
 pub fn past(root: &Root, id: &ActionId, since: Stamp) -> Past {
@@ -233,6 +224,15 @@ pub fn past(root: &Root, id: &ActionId, since: Stamp) -> Past {
         }
     }
     past
+}
+
+/// Returns whether a state's directory may have changed since a time: names came or went. The minute before it
+/// proves nothing: file systems' times are coarse, and the last look was not at its end.
+pub fn changed_since(root: &Root, state: State, since: Option<Stamp>) -> bool {
+    let modified = std::fs::metadata(root.actions().join(state.as_str())).and_then(|m| m.modified()).ok();
+    let modified = modified.and_then(|m| m.duration_since(std::time::UNIX_EPOCH).ok());
+    let (Some(modified), Some(since)) = (modified, since) else { return true };
+    modified.as_millis() as i64 >= since.millis() - 60_000
 }
 
 /// Returns how many older records of an ID `history/` holds.

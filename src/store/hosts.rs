@@ -129,31 +129,6 @@ fn read_host(
     }
 }
 
-/// Returns the secrets in the `.env` files of the Compose projects on this machine.
-pub fn env_secrets(desired: &Desired, home: Option<&Path>) -> Vec<String> {
-    let mut secrets = Vec::new();
-    for host in desired.hosts.values().filter(|h| h.connection == Connection::Local) {
-        let repo = host.file.repo.as_ref().map_or(DEFAULT_REPO, |repo| repo.as_str());
-        let below = repo.strip_prefix("~/").unwrap_or(if repo == "~" { "" } else { repo });
-        // An absolute path stays what it is when it is joined.
-        let Some(repo) =
-            home.map(|home| home.join(below)).or_else(|| Some(below.into()).filter(|p: &PathBuf| p.is_absolute()))
-        else {
-            continue;
-        };
-        for service in &host.services {
-            let folder = service.settings.compose.as_ref().map(|c| c.as_str().to_owned());
-            let folder = repo.join(folder.unwrap_or_else(|| format!("services/{}", service.name)));
-            let folder = if folder.is_dir() { folder } else { folder.parent().map(Path::to_owned).unwrap_or_default() };
-            let text = std::fs::read_to_string(folder.join(".env"));
-            secrets.extend(text.map(|text| secrets_of_env_file(&text)).unwrap_or_default());
-        }
-    }
-    secrets.sort_unstable();
-    secrets.dedup();
-    secrets
-}
-
 /// Finds the override files in `hosts/` and, on this machine, what the projects call their Compose files.
 fn find_compose_files(host: &mut Host, real_hosts: &Path, home: Option<&Path>) {
     for service in &host.services {
@@ -182,6 +157,31 @@ fn find_compose_files(host: &mut Host, real_hosts: &Path, home: Option<&Path>) {
 
 /// What Compose looks for in a project's folder, in its order.
 const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
+
+/// Returns the secrets in the `.env` files of the Compose projects on this machine.
+pub fn env_secrets(desired: &Desired, home: Option<&Path>) -> Vec<String> {
+    let mut secrets = Vec::new();
+    for host in desired.hosts.values().filter(|h| h.connection == Connection::Local) {
+        let repo = host.file.repo.as_ref().map_or(DEFAULT_REPO, |repo| repo.as_str());
+        let below = repo.strip_prefix("~/").unwrap_or(if repo == "~" { "" } else { repo });
+        // An absolute path stays what it is when it is joined.
+        let Some(repo) =
+            home.map(|home| home.join(below)).or_else(|| Some(below.into()).filter(|p: &PathBuf| p.is_absolute()))
+        else {
+            continue;
+        };
+        for service in &host.services {
+            let folder = service.settings.compose.as_ref().map(|c| c.as_str().to_owned());
+            let folder = repo.join(folder.unwrap_or_else(|| format!("services/{}", service.name)));
+            let folder = if folder.is_dir() { folder } else { folder.parent().map(Path::to_owned).unwrap_or_default() };
+            let text = std::fs::read_to_string(folder.join(".env"));
+            secrets.extend(text.map(|text| secrets_of_env_file(&text)).unwrap_or_default());
+        }
+    }
+    secrets.sort_unstable();
+    secrets.dedup();
+    secrets
+}
 
 /// Returns the override's path as its node sees it: there, the hosts lie in its checkout of the repository.
 fn override_path(real_hosts: &Path, below: &str, connection: &Connection) -> String {

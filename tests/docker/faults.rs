@@ -1,6 +1,6 @@
 //! What goes wrong on a real engine: clean-ups, an engine that is away, an executor that is killed.
 
-use crate::lab::Lab;
+use crate::lab::{Lab, SERVES};
 
 #[test]
 fn a_disk_clean_up_reports_what_it_freed_and_leaves_containers_and_volumes() {
@@ -19,6 +19,23 @@ fn a_disk_clean_up_reports_what_it_freed_and_leaves_containers_and_volumes() {
     assert_eq!(lab.container(), container);
     assert!(lab.docker(&["volume", "ls", "-q"]).contains(&volume));
     lab.docker(&["volume", "rm", &volume]);
+}
+
+#[test]
+fn a_build_that_hangs_is_ended_and_what_runs_goes_on() {
+    let Some(lab) = Lab::new("min_healthy: 1s, healthy_deadline: 15s, timeout: 6s, on_failure: rollback") else {
+        return;
+    };
+    lab.compose(&["up", "-d", "--build"]);
+    let (container, head) = (lab.container(), lab.head());
+    let dockerfile = lab.path("author").join("services").join(&lab.service).join("Dockerfile");
+    let text = std::fs::read_to_string(&dockerfile).unwrap() + "RUN [\"/bin/busybox\", \"sleep\", \"300\"]\n";
+    std::fs::write(dockerfile, text).unwrap();
+    lab.commit("two", SERVES);
+    let done = lab.act("redeploy");
+    assert_eq!((&done["result"]["reason"], &done["result"]["failed_step"]), (&"timeout".into(), &3.into()), "{done}");
+    assert_eq!((lab.container(), lab.head()), (container, head));
+    assert_eq!(lab.version(), "one");
 }
 
 #[test]

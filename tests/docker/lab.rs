@@ -169,6 +169,11 @@ impl Lab {
         serde_json::from_str(&self.hlctl_ok(&[&["--json"], argv].concat())).unwrap()
     }
 
+    /// Returns the time as the engine's event log wants it.
+    pub fn now(&self) -> String {
+        output(Command::new("date").args(["+%s.%N"])).trim().to_owned()
+    }
+
     /// Tells the event log something about the service.
     pub fn event(&self, rest: &str) {
         let dir = self.path("root/events/2026-01-01");

@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 mod faults;
+mod kills;
 mod lab;
 #[path = "../needs/mod.rs"]
 mod needs;
 mod redeploy;
 mod restart;
+mod swarm;

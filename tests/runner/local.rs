@@ -278,6 +278,31 @@ fn inner_compose_standalone() {
 }
 
 #[test]
+fn a_compose_that_cannot_recreate_on_its_engine_is_noticed_before_anything_is_disturbed() {
+    let bin = tempfile::tempdir().unwrap();
+    let log = bin.path().join("calls");
+    let engine = |version: &str| format!("#!/bin/sh\n[ \"$1\" = version ] && echo {version}\n[ \"$1\" = version ]\n");
+    script(
+        &bin.path().join("docker-compose"),
+        "#!/bin/sh\n[ \"$1\" = version ] && echo 1.29.2 || echo \"$*\" >>\"$CALLS\"\n",
+    );
+    for (version, expected) in [("25.0.3", "compose_too_old"), ("24.0.9", "")] {
+        script(&bin.path().join("docker"), &engine(version));
+        run_ignored("inner_recreate", bin.path(), &[("CALLS", log.to_str().unwrap()), ("EXPECTED", expected)]);
+        assert_eq!(log.exists(), expected.is_empty(), "{version}");
+    }
+}
+
+#[test]
+#[ignore = "run by a_compose_that_cannot_recreate_on_its_engine_is_noticed_before_anything_is_disturbed"]
+fn inner_recreate() {
+    let mut bench = Bench::default();
+    let up = local(&["docker", "compose", "--project-directory", "/", "up", "-d", "--build", "--force-recreate"]);
+    let ran = bench.run(&plan(&[Step { compose: true, ..up }]));
+    assert_eq!(reason(&ran), support::option_env("EXPECTED"), "{ran:?}");
+}
+
+#[test]
 #[ignore = "run by whichever_compose_command_answers_is_used"]
 fn inner_compose_plugin() {
     let mut bench = Bench::default();

@@ -3,7 +3,8 @@
 
 #[path = "../needs/mod.rs"]
 mod needs;
-
+mod bars;
+mod injection;
 mod local;
 mod probes;
 mod quoting;

@@ -33,7 +33,8 @@ impl Maker<'_> {
         let recipe =
             own.or_else(|| self.host.file.recipes.get(&kind)).or_else(|| self.disk_recipe_of_a_service(kind))?;
         // Where nobody says, the home of whoever runs it, here as over ssh: never where a pass happened to be started.
-        let cwd = Some(self.host.file.repo.as_ref().map_or("~", |repo| repo.as_str()).to_owned());
+        let cwd = self.host.file.repo.as_ref().map_or("~", |repo| repo.as_str()).to_owned();
+        let cwd = Some(cwd);
         let step = |argv: &Argv| self.step(argv.words().to_vec(), Phase::Apply, cwd.clone());
         Some(recipe.steps().iter().map(step).collect())
     }
