@@ -1,15 +1,30 @@
 //! From the command line to a verb and from its report to the screen: the one place that prints.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::time::Duration;
 
-use crate::cli::{AuditVerb, Command};
+use clap::{CommandFactory, Parser};
+
+use crate::cli::{AuditVerb, Cli, Command};
 use crate::commands::{self, ask};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::fail::{self, Result};
 use crate::flow::mask::mask;
 use crate::view::{self, Report, Style};
+
+/// Parses the command line. An error, which repeats what was typed, repeats it in a form that steers no terminal.
+pub fn parse(args: Vec<OsString>) -> std::result::Result<Cli, clap::Error> {
+    Cli::try_parse_from(&args).map_err(|error| {
+        let harmless: Vec<OsString> = args.iter().map(|a| view::clean(&a.to_string_lossy()).as_ref().into()).collect();
+        if harmless == args {
+            return error;
+        }
+        let unclear = || Cli::command().error(error.kind(), "an argument is not UTF-8 or holds control characters");
+        Cli::try_parse_from(harmless).err().unwrap_or_else(unclear)
+    })
+}
 
 /// Runs a command and prints what it reports.
 pub fn run(command: Command, cx: &Context) -> Result<Exit> {

@@ -11,11 +11,12 @@ use crate::exit::Exit;
 use crate::fail::{Advised, Result, fail};
 use crate::flow::lifecycle::State;
 use crate::store::root::{Root, RootError};
-use crate::view::{Report, Style};
+use crate::view::{Report, Style, clean};
 
 /// What was made.
 #[derive(Debug, Serialize)]
 pub struct InitReport {
+    #[serde(serialize_with = "crate::flow::json::path")]
     root: PathBuf,
     #[serde(skip)]
     hosts: PathBuf,
@@ -73,7 +74,7 @@ fn make_root(cx: &Context, owner: Option<(u32, u32)>) -> Result<()> {
 
 impl Report for InitReport {
     fn text(&self, _: Style) -> String {
-        let root = self.root.display();
+        let root = clean(&self.root.to_string_lossy()).into_owned();
         if self.made.is_empty() {
             return format!("{root}: everything is there\n");
         }
@@ -84,7 +85,7 @@ impl Report for InitReport {
         format!(
             "{root}: {verb} {}\nnext: put a services.yaml into {}/<node>/ and run `hlctl check`\n",
             list.join(" "),
-            self.hosts.display()
+            clean(&self.hosts.to_string_lossy())
         )
     }
 

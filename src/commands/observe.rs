@@ -22,6 +22,7 @@ pub enum ObserveReport {
     /// Another one is running.
     Busy {
         /// The root of both.
+        #[serde(serialize_with = "crate::flow::json::path")]
         root: PathBuf,
     },
     /// It looked at the events.

@@ -32,7 +32,8 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
         return Err(at(0, 0, "the file is larger than 1 MiB", "a host file lists services; keep data elsewhere"));
     }
     serde_yaml::from_str(text).map_err(|e| {
-        let (line, column) = e.location().map_or((0, 0), |l| (l.line(), l.column()));
+        // An error of the whole, such as a second document, is told at its beginning.
+        let (line, column) = e.location().map_or((1, 1), |l| (l.line(), l.column()));
         let mut message = e.to_string();
         // The location is said once, by this type.
         if let Some(cut) = message.rfind(&format!(" at line {line} column {column}")) {

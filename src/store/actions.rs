@@ -51,6 +51,7 @@ impl Entry {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Invalid {
     /// Its path.
+    #[serde(serialize_with = "crate::flow::json::path")]
     pub path: PathBuf,
     /// Why.
     pub cause: String,

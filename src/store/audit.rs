@@ -247,6 +247,7 @@ pub fn files(root: &Root) -> io::Result<Vec<PathBuf>> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Break {
     /// The file.
+    #[serde(serialize_with = "crate::flow::json::path")]
     pub file: PathBuf,
     /// The line, from 1; 0 for the end of the log.
     pub line: usize,

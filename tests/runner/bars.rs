@@ -5,8 +5,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::needs::var;
 use crate::sshd::Sshd;
-use crate::support::{GATE, option_env};
+use crate::support::GATE;
 
 /// Nodes, and services of each.
 const NODES: usize = 20;
@@ -59,7 +60,7 @@ fn bars_two_hundred_actions_take_little_longer_than_xargs() {
         }
     }
     timed(&mut hlctl(root.path(), &["approve", "--all"]));
-    let path = format!("{}:{}", sshd.bin().display(), option_env("PATH"));
+    let path = format!("{}:{}", sshd.bin().display(), var("PATH").unwrap_or_default());
     let nodes: Vec<String> = (0..SERVICES).flat_map(|_| (0..NODES).map(|n| format!("n{n}"))).collect();
     let xargs = format!(
         "printf '%s\\n' {} | xargs -P 4 -I @ ssh -o BatchMode=yes -o ConnectTimeout=10 -- @ 'timeout -k 10 600 true'",

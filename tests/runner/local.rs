@@ -299,7 +299,7 @@ fn inner_recreate() {
     let mut bench = Bench::default();
     let up = local(&["docker", "compose", "--project-directory", "/", "up", "-d", "--build", "--force-recreate"]);
     let ran = bench.run(&plan(&[Step { compose: true, ..up }]));
-    assert_eq!(reason(&ran), support::option_env("EXPECTED"), "{ran:?}");
+    assert_eq!(reason(&ran), crate::needs::var("EXPECTED").unwrap_or_default(), "{ran:?}");
 }
 
 #[test]
