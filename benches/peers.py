@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""Replays a generated event log with hlctl and with its peers, and holds each result against hlctl's before its time counts.
+
+    cargo build --release && cargo bench --bench generate -- /tmp/log 2_000_000 30
+    pip install duckdb
+    benches/peers.py target/release/hlctl /tmp/log [ROUNDS]
+"""
+import glob, json, os, resource, statistics, subprocess, sys, time
+
+HLCTL, ROOT = sys.argv[1:3]
+ROUNDS = int(sys.argv[3]) if sys.argv[3:] and sys.argv[3].isdigit() else 5
+FILES = f"{ROOT}/events/*/*.jsonl"
+KNOWN = ["service_healthy", "service_unhealthy", "service_status", "service_removed"]
+
+
+def by_hlctl():
+    subprocess.run([HLCTL, "--root", ROOT, "observe", "--full"], check=True, stdout=subprocess.DEVNULL)
+
+
+def world():
+    rows = json.load(open(f"{ROOT}/world/services.json"))["services"]
+    return {(r["node"], r["service"]): (r["status"], r["reason"]) for r in rows}
+
+
+def by_wc():
+    subprocess.run(f"wc -l {FILES} > /dev/null", shell=True, check=True)
+
+
+DUCKDB = """
+select node, service, last.kind, last.status, last.reason {extra} from (
+  select node, service, arg_max({{'kind': type, 'status': status, 'reason': reason {details}}}, (t, file, n)) as last from (
+    select *, coalesce(try_cast(ts as double) * 1000, epoch_ms(try_cast(ts as timestamptz)))::bigint as t, filename as file,
+           0 as n
+    from read_json('{files}', format='newline_delimited', ignore_errors=true, filename=true, columns={columns}))
+  where type in ('service_healthy','service_unhealthy','service_status','service_removed') and service is not null
+  group by node, service) where last.kind <> 'service_removed'
+"""
+
+
+def by_duckdb(details):
+    import duckdb
+    columns = dict.fromkeys(["ts", "node", "type", "service", "status", "reason"], "VARCHAR")
+    if details:
+        columns["details"] = "JSON"
+    sql = DUCKDB.format(files=FILES, columns=columns, extra=", last.details" if details else "",
+                        details=", 'details': details" if details else "")
+    return fold_rows(duckdb.sql(sql).fetchall())
+
+
+def fold_rows(rows):
+    status = {"service_healthy": "healthy", "service_unhealthy": "unhealthy"}
+    return {(r[0], r[1]): (status.get(r[2], r[3]), None if r[2] == "service_healthy" else r[4]) for r in rows}
+
+
+def by_python():
+    from datetime import datetime
+    newest = {}
+    for path in sorted(glob.glob(FILES)):
+        for n, line in enumerate(open(path, "rb")):
+            try:
+                e = json.loads(line)
+            except ValueError:
+                continue
+            if e["type"] not in KNOWN:
+                continue
+            ts = e["ts"] if not isinstance(e["ts"], str) else datetime.fromisoformat(e["ts"]).timestamp()
+            key, at = (e["node"], e["service"]), (round(ts * 1000), path, n)
+            if key not in newest or newest[key][0] < at:
+                newest[key] = (at, e)
+    rows = ((*k, e["type"], e.get("status"), e.get("reason")) for k, (_, e) in newest.items())
+    return fold_rows(r for r in rows if r[2] != "service_removed")
+
+
+PEERS = {"wc -l": by_wc, "hlctl": by_hlctl, "duckdb": lambda: by_duckdb(False), "duckdb, details": lambda: by_duckdb(True),
+         "python json": by_python}
+
+
+def child(name):
+    began = time.perf_counter()
+    result = PEERS[name]()
+    took = time.perf_counter() - began
+    who = resource.RUSAGE_CHILDREN if result is None else resource.RUSAGE_SELF
+    wrong = sum(result.get(k) != v for k, v in world().items()) + len(result.keys() - world().keys()) if result else 0
+    print(json.dumps([took, resource.getrusage(who).ru_maxrss // 1024, wrong]))
+
+
+def main():
+    by_hlctl()
+    runs = {name: [] for name in PEERS}
+    # Round by round, so that what else the machine does falls on all of them.
+    for _ in range(ROUNDS):
+        for name in PEERS:
+            if name == "python json" and runs[name]:
+                continue
+            out = subprocess.run([sys.executable, *sys.argv[:3], "--child", name], capture_output=True, text=True)
+            runs[name].append(json.loads(out.stdout) if out.returncode == 0 else sys.exit(out.stderr))
+    ours = statistics.median(r[0] for r in runs["hlctl"])
+    print(f"load {os.getloadavg()[0]:.1f}, medians of {ROUNDS} rounds (python json: 1)")
+    print(f"{'':18}{'s':>8}{'of hlctl':>10}{'MiB':>7}  rows that differ")
+    for name, got in runs.items():
+        took = statistics.median(r[0] for r in got)
+        print(f"{name:18}{took:8.2f}{took / ours:10.2f}{max(r[1] for r in got):7}  {max(r[2] for r in got)}")
+
+
+if sys.argv[3:4] == ["--child"]:
+    child(sys.argv[4])
+else:
+    main()
