@@ -36,7 +36,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("commands/demo", &["commands", "view", "store", "probe", "process", "flow", "context", "fail", "exit", "cli"]),
     ("run", &["commands", "view", "context", "fail", "exit", "cli", "flow::mask"]),
     ("lib", &[]),
-    ("main", &["run", "runner::gate", "context", "cli", "flow"]),
+    ("main", &["run", "runner::gate", "context", "cli", "fail", "flow"]),
 ];
 
 /// Names that only some rooms may use.

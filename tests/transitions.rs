@@ -622,17 +622,21 @@ mod files_that_are_no_action {
     use super::*;
 
     #[test]
-    fn what_an_action_can_do_without_is_as_good_as_missing_where_a_hand_wrote_it_wrongly() {
+    fn what_nobody_needs_of_a_file_made_by_hand_may_be_missing() {
         let home = Home::new();
         for (name, bytes) in [
-            ("attempt", br#"{"type":"redeploy","node":"piha","service":"web","attempt":-1,"plan":"none"}"#.as_slice()),
-            ("disk", br#"{"type":"disk_cleanup","node":"piha","service":"web","drift":{"type":"disk_pressure"}}"#),
+            (
+                "drift",
+                br#"{"type":"redeploy","node":"piha","service":"web","drift":{"type":"missing_service"}}"#.as_slice(),
+            ),
+            ("disk", br#"{"type":"disk_cleanup","node":"piha","service":"web"}"#),
         ] {
             home.put(&format!("actions/pending/{name}.json"), bytes);
         }
         let listing = actions::list(&home.root, &State::LIVE).unwrap();
-        let read: Vec<_> = listing.entries.iter().map(|e| (e.action.attempt, e.action.service.is_some())).collect();
-        assert_eq!((read, listing.invalid), (vec![(1, true), (1, false)], vec![]));
+        let read: Vec<_> =
+            listing.entries.iter().map(|e| (e.action.drift.is_some(), e.action.service.is_some())).collect();
+        assert_eq!((read, listing.invalid), (vec![(false, false), (true, true)], vec![]));
     }
 
     #[test]
@@ -657,6 +661,8 @@ mod files_that_are_no_action {
             ("newer", br#"{"schema":"hlctl.action/v2","type":"redeploy","node":"piha","service":"web"}"#),
             ("doubled-key", br#"{"type":"redeploy","node":"piha","service":"web","node":"vps"}"#),
             ("bad-history", br#"{"type":"redeploy","node":"piha","service":"web","history":{}}"#),
+            ("bad-attempt", br#"{"type":"redeploy","node":"piha","service":"web","attempt":-1}"#),
+            ("bad-plan", br#"{"type":"redeploy","node":"piha","service":"web","plan":"none"}"#),
             ("nul", b"{\"type\":\"redeploy\",\"node\":\"pi\0ha\",\"service\":\"web\"}"),
             ("not-utf8", b"{\"type\":\"redeploy\",\"node\":\"piha\",\"service\":\"web\",\"x\":\"\xff\"}"),
             ("long", long.as_bytes()),

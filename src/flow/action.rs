@@ -309,21 +309,21 @@ impl Action {
             }
             _ => {}
         }
-        let pin: PlanPin = spare(&fields, "plan").unwrap_or_default();
+        let pin: PlanPin = get(&fields, "plan")?.unwrap_or_default();
         Ok(Action {
             id: id.clone(),
             kind,
             node,
             // A disk is the node's, whatever service a hand wrote beside it.
             service: service.filter(|_| kind != ActionType::DiskCleanup),
-            attempt: spare(&fields, "attempt").unwrap_or(1),
-            drift: spare(&fields, "drift"),
-            hints: spare(&fields, "hints").unwrap_or_default(),
+            attempt: get(&fields, "attempt")?.unwrap_or(1),
+            drift: get(&fields, "drift")?,
+            hints: get(&fields, "hints")?.unwrap_or_default(),
             plan_digest: pin.digest(),
             plan_commit: pin.commit(),
-            fetched: spare(&fields, "fetched"),
+            fetched: get(&fields, "fetched")?,
             history: get(&fields, "history")?.unwrap_or_default(),
-            result: spare(&fields, "result"),
+            result: get(&fields, "result")?,
             fields,
         })
     }
@@ -372,11 +372,6 @@ fn get<T: serde::de::DeserializeOwned>(fields: &Fields, name: &str) -> Result<Op
         None => Ok(None),
         Some(raw) => serde_json::from_str(raw.get()).map_err(|e| bad(format!("field `{name}`: {e}"))),
     }
-}
-
-/// Returns a field that an action can do without: what a hand wrote wrongly there is as good as nothing.
-fn spare<T: serde::de::DeserializeOwned>(fields: &Fields, name: &str) -> Option<T> {
-    get(fields, name).ok().flatten()
 }
 
 /// Returns a value as raw JSON, to be put into a file's fields.

@@ -30,7 +30,7 @@ fn a_root_that_may_not_be_read_or_written_says_who_should_run_it() {
     let lab = Lab::drifted();
     let before = lab.snapshot();
     for args in
-        [&["observe"][..], &["reconcile"], &["execute"], &["approve", "--all"], &["request", "redeploy", "piha", "web"]]
+        [&["observe"][..], &["reconcile"], &["execute"], &["approve", "--all"], &["request", "disk_cleanup", "piha"]]
     {
         let Some(run) = as_nobody(&lab, args) else { return };
         assert_eq!(run.code, 1, "{args:?}: {run:?}");
