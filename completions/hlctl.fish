@@ -48,6 +48,8 @@ complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "plan" -d 'Print what wo
 complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "status" -d 'Show nodes, services, drift, queue and passes'
 complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "silence" -d 'Hold new actions and notifications for a while'
 complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "audit" -d 'Show the audit log, or verify it'
+complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "serve" -d 'Serve the pages and the API'
+complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "token" -d 'Make, list and revoke the tokens of operators, readers and agents'
 complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "check" -d 'Lint config.yaml and the host files'
 complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "digest" -d 'Print the world as Markdown'
 complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "demo" -d 'Play a homelab of three nodes in a temporary root'
@@ -213,6 +215,59 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand audit; and __fish_seen_subco
 complete -c hlctl -n "__fish_hlctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hlctl -n "__fish_hlctl_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Find any line changed, removed, reordered or cut off the end'
 complete -c hlctl -n "__fish_hlctl_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hlctl -n "__fish_hlctl_using_subcommand serve" -l listen -d 'The address and port; a socket of the service manager comes before it' -r
+complete -c hlctl -n "__fish_hlctl_using_subcommand serve" -l base-path -d 'The path before every address, behind a proxy (/homelab)' -r
+complete -c hlctl -n "__fish_hlctl_using_subcommand serve" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand serve" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand serve" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c hlctl -n "__fish_hlctl_using_subcommand serve" -l json -d 'Print JSON instead of tables'
+complete -c hlctl -n "__fish_hlctl_using_subcommand serve" -s v -l verbose -d 'Say more on stderr'
+complete -c hlctl -n "__fish_hlctl_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and not __fish_seen_subcommand_from add list revoke help" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and not __fish_seen_subcommand_from add list revoke help" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and not __fish_seen_subcommand_from add list revoke help" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and not __fish_seen_subcommand_from add list revoke help" -l json -d 'Print JSON instead of tables'
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and not __fish_seen_subcommand_from add list revoke help" -s v -l verbose -d 'Say more on stderr'
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and not __fish_seen_subcommand_from add list revoke help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and not __fish_seen_subcommand_from add list revoke help" -f -a "add" -d 'Make a token and print it, once'
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and not __fish_seen_subcommand_from add list revoke help" -f -a "list" -d 'List the tokens, without themselves'
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and not __fish_seen_subcommand_from add list revoke help" -f -a "revoke" -d 'Revoke a token, and the sessions begun with it'
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and not __fish_seen_subcommand_from add list revoke help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and __fish_seen_subcommand_from add" -l nodes -d 'The nodes of the agent [default: the one called NAME]' -r
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and __fish_seen_subcommand_from add" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and __fish_seen_subcommand_from add" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and __fish_seen_subcommand_from add" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and __fish_seen_subcommand_from add" -l agent -d 'For an agent, which may send events of its node only'
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and __fish_seen_subcommand_from add" -l reader -d 'For somebody who may only look'
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and __fish_seen_subcommand_from add" -l json -d 'Print JSON instead of tables'
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more on stderr'
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and __fish_seen_subcommand_from list" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and __fish_seen_subcommand_from list" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and __fish_seen_subcommand_from list" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and __fish_seen_subcommand_from list" -l json -d 'Print JSON instead of tables'
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more on stderr'
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and __fish_seen_subcommand_from revoke" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and __fish_seen_subcommand_from revoke" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and __fish_seen_subcommand_from revoke" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and __fish_seen_subcommand_from revoke" -l json -d 'Print JSON instead of tables'
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and __fish_seen_subcommand_from revoke" -s v -l verbose -d 'Say more on stderr'
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and __fish_seen_subcommand_from revoke" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and __fish_seen_subcommand_from help" -f -a "add" -d 'Make a token and print it, once'
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the tokens, without themselves'
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and __fish_seen_subcommand_from help" -f -a "revoke" -d 'Revoke a token, and the sessions begun with it'
+complete -c hlctl -n "__fish_hlctl_using_subcommand token; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c hlctl -n "__fish_hlctl_using_subcommand check" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand check" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand check" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
@@ -257,24 +312,29 @@ never\t'Never'"
 complete -c hlctl -n "__fish_hlctl_using_subcommand man" -l json -d 'Print JSON instead of tables'
 complete -c hlctl -n "__fish_hlctl_using_subcommand man" -s v -l verbose -d 'Say more on stderr'
 complete -c hlctl -n "__fish_hlctl_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit check digest demo completions man help" -f -a "init" -d 'Make the data directory'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit check digest demo completions man help" -f -a "observe" -d 'Fold the events into the world (a pass)'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit check digest demo completions man help" -f -a "reconcile" -d 'Compare the desired state with the world and queue what it takes (a pass)'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit check digest demo completions man help" -f -a "execute" -d 'Run what was approved (a pass)'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit check digest demo completions man help" -f -a "approve" -d 'Approve pending actions'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit check digest demo completions man help" -f -a "reject" -d 'Reject pending actions'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit check digest demo completions man help" -f -a "actions" -d 'List the queue'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit check digest demo completions man help" -f -a "show" -d 'Show one action with its plan and history'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit check digest demo completions man help" -f -a "logs" -d 'Print the output of an action\'s executions'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit check digest demo completions man help" -f -a "request" -d 'Queue an action that you want'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit check digest demo completions man help" -f -a "plan" -d 'Print what would run'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit check digest demo completions man help" -f -a "status" -d 'Show nodes, services, drift, queue and passes'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit check digest demo completions man help" -f -a "silence" -d 'Hold new actions and notifications for a while'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit check digest demo completions man help" -f -a "audit" -d 'Show the audit log, or verify it'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit check digest demo completions man help" -f -a "check" -d 'Lint config.yaml and the host files'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit check digest demo completions man help" -f -a "digest" -d 'Print the world as Markdown'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit check digest demo completions man help" -f -a "demo" -d 'Play a homelab of three nodes in a temporary root'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit check digest demo completions man help" -f -a "completions" -d 'Print a shell\'s completions'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit check digest demo completions man help" -f -a "man" -d 'Print the man page of hlctl, or of one command'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit check digest demo completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "init" -d 'Make the data directory'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "observe" -d 'Fold the events into the world (a pass)'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "reconcile" -d 'Compare the desired state with the world and queue what it takes (a pass)'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "execute" -d 'Run what was approved (a pass)'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "approve" -d 'Approve pending actions'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "reject" -d 'Reject pending actions'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "actions" -d 'List the queue'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "show" -d 'Show one action with its plan and history'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "logs" -d 'Print the output of an action\'s executions'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "request" -d 'Queue an action that you want'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "plan" -d 'Print what would run'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "status" -d 'Show nodes, services, drift, queue and passes'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "silence" -d 'Hold new actions and notifications for a while'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "audit" -d 'Show the audit log, or verify it'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "serve" -d 'Serve the pages and the API'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "token" -d 'Make, list and revoke the tokens of operators, readers and agents'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "check" -d 'Lint config.yaml and the host files'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "digest" -d 'Print the world as Markdown'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "demo" -d 'Play a homelab of three nodes in a temporary root'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "completions" -d 'Print a shell\'s completions'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "man" -d 'Print the man page of hlctl, or of one command'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c hlctl -n "__fish_hlctl_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "verify" -d 'Find any line changed, removed, reordered or cut off the end'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and __fish_seen_subcommand_from token" -f -a "add" -d 'Make a token and print it, once'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and __fish_seen_subcommand_from token" -f -a "list" -d 'List the tokens, without themselves'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and __fish_seen_subcommand_from token" -f -a "revoke" -d 'Revoke a token, and the sessions begun with it'

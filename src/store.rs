@@ -15,3 +15,5 @@ pub mod silences;
 pub mod actions;
 pub mod transition;
 pub mod audit;
+pub mod tokens;
+pub mod sessions;

@@ -4,6 +4,7 @@
 mod decisions;
 mod looking;
 mod passes;
+mod serving;
 
 /// The words of one page.
 pub struct Page {
@@ -46,5 +47,5 @@ const NONE: Page = Page {
 
 /// Returns every page.
 pub fn all() -> impl Iterator<Item = &'static Page> {
-    passes::PAGES.iter().chain(decisions::PAGES).chain(looking::PAGES)
+    passes::PAGES.iter().chain(decisions::PAGES).chain(looking::PAGES).chain(serving::PAGES)
 }
