@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::App;
 use super::message::{Head, Refusal, Request};
+use super::routes::Need;
 use crate::flow::action::Via;
 use crate::flow::config::ReadAccess;
 use crate::flow::name::NodeName;
@@ -22,19 +23,6 @@ pub const COOKIE: &str = "hlctl_session";
 const GUESSES: u32 = 10;
 const ALL_GUESSES: u32 = 60;
 const WINDOW_MS: i64 = 60_000;
-
-/// What a route asks of the client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
-    /// Nothing.
-    Open,
-    /// To be allowed to read: everybody, unless `read: token`.
-    Reader,
-    /// To be an operator.
-    Operator,
-    /// To be a node's agent.
-    Agent,
-}
 
 /// The client, where it showed who it is.
 #[derive(Debug, Clone)]

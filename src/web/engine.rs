@@ -179,25 +179,28 @@ async fn connection(
         let pace = pace.clone();
         service_fn(move |request| answer(app.clone(), pace.clone(), peer, request))
     };
-    let mut connection = std::pin::pin!(
-        http1::Builder::new()
-            .half_close(true)
-            .max_headers(MAX_HEADERS)
-            // One byte more than is allowed, so that a head of exactly the largest size fits.
-            .max_buf_size(MAX_HEAD + 1)
-            .pipeline_flush(true)
-            .serve_connection(TokioIo::new(guarded), service)
-    );
+    let mut connection = http1::Builder::new()
+        .half_close(true)
+        .max_headers(MAX_HEADERS)
+        // One byte more than is allowed, so that a head of exactly the largest size fits.
+        .max_buf_size(MAX_HEAD + 1)
+        .serve_connection(TokioIo::new(guarded), service);
     let mut late = std::pin::pin!(too_late(pace));
     let mut told = false;
     loop {
         tokio::select! {
-            // What it ends with concerns the client, who knows.
-            _ = connection.as_mut() => break,
+            ended = Pin::new(&mut connection) => {
+                if ended.is_err() {
+                    // hyper has answered what it could not read; that answer is to arrive.
+                    let mut guarded = connection.into_parts().io.into_inner();
+                    let _ = timeout(LINGER_TIME, std::future::poll_fn(|cx| Pin::new(&mut guarded).poll_shutdown(cx))).await;
+                }
+                break;
+            }
             () = late.as_mut() => break,
             _ = stopping.changed(), if !told => {
                 told = true;
-                connection.as_mut().graceful_shutdown();
+                Pin::new(&mut connection).graceful_shutdown();
             }
         }
     }

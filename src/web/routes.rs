@@ -1,9 +1,22 @@
 //! The table of what can be asked. A route that is not in it does not exist; what stands in it says what it needs.
 
-use super::access::{self, Need, Who};
+use super::access::{self, Who};
 use super::message::{Head, Refusal, Request, Response};
 use super::{App, api, pages};
 use crate::flow::time::Stamp;
+
+/// What a route asks of the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing.
+    Open,
+    /// To be allowed to read: everybody, unless `read: token`.
+    Reader,
+    /// To be an operator.
+    Operator,
+    /// To be a node's agent.
+    Agent,
+}
 
 /// Something that can be asked.
 pub struct Route {
