@@ -4,11 +4,15 @@ use super::message::{Body, HTML, Head, JSON, Refusal, Response};
 use super::routes::Call;
 use crate::cli;
 use crate::commands;
+use crate::flow::mask::mask;
 use crate::view;
 
 pub mod actions;
 pub mod events;
 pub mod metrics;
+
+/// How much of an action's output its digest holds.
+const OUTPUT_SIZE: usize = 4 * 1024;
 
 type Answer = Result<Response, Refusal>;
 
@@ -96,6 +100,16 @@ pub fn digest(call: &Call<'_>) -> Answer {
         return Ok(tagged(&call.request.head, Response::new(200, MARKDOWN, bytes)));
     }
     let max = number(&call.request.head, "max", 256..=1 << 20)?.unwrap_or(DIGEST_SIZE);
+    if let Some(id) = call.request.head.queries("action").into_iter().next() {
+        let entry = actions::of_id(call, &id)?;
+        let planned =
+            commands::plan::run(&call.app.cx, &cli::PlanArgs { id: Some(entry.action.id.clone()), node: None })?;
+        let plan = planned.plans.first().and_then(|p| p.plan.as_ref());
+        let output = actions::output(call, &entry.action.id, OUTPUT_SIZE)?;
+        let text = view::digest::of_action(&entry, plan, &output, call.now);
+        let text = view::digest::bounded(&mask(&text, &call.app.cx.secrets), max);
+        return Ok(tagged(&call.request.head, Response::new(200, MARKDOWN, text)));
+    }
     let report = commands::digest::run(&call.app.cx, &cli::DigestArgs { max })?;
     Ok(tagged(&call.request.head, Response::new(200, MARKDOWN, report.markdown)))
 }

@@ -132,7 +132,7 @@ fn a_rejection_needs_a_reason() {
     server.home.create(ID);
     let token = server.token(&["oskar"]);
     let path = format!("/api/v1/actions/{ID}/reject");
-    for body in ["", "{}", r#"{"reason":" "}"#, r#"{"reason":3}"#, "[", "\u{0}"] {
+    for body in ["", "{}", r#"{"reason":" "}"#, r#"{"reason":3}"#, "[", "[\"x\"]", "\u{0}"] {
         assert_eq!(server.post(&path, &token, body).status, 400, "{body:?}");
     }
     assert_eq!(server.post(&path, &token, r#"{"reason":"not tonight"}"#).status, 200);

@@ -11,4 +11,5 @@ mod api;
 mod access;
 mod attacks;
 mod pages;
+mod browser;
 mod tools;

@@ -35,7 +35,9 @@ fn the_queue_is_decided_with_forms_alone() {
 fn several_are_approved_with_the_plans_that_were_shown() {
     let server = Server::with_web("");
     let ids = ["redeploy-piha-web", "redeploy-piha-web-2"];
-    ids.map(|id| server.home.create(id));
+    for id in ids {
+        server.home.create(id);
+    }
     let cookie = server.log_in(&server.token(&["oskar"]));
     let csrf = server.csrf(&cookie);
     let page = server.send("GET", "/actions", &[&format!("Cookie: {cookie}")], "").body;

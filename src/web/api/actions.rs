@@ -70,7 +70,11 @@ fn parse_cursor(text: &str) -> Result<Position, Refusal> {
 
 /// Returns the ID that the path names, of an action that exists, with its record.
 pub fn known(call: &Call<'_>) -> Result<Entry, Refusal> {
-    let text = call.parameters.first().map_or("", String::as_str);
+    of_id(call, call.parameters.first().map_or("", String::as_str))
+}
+
+/// Returns the record of an action that exists.
+pub fn of_id(call: &Call<'_>, text: &str) -> Result<Entry, Refusal> {
     let unknown = |nearest: Option<String>| {
         let refusal = Refusal::new(404, "there is no such action");
         nearest.map_or(refusal.clone(), |n| refusal.advise(format!("did you mean {n}?")))
@@ -149,6 +153,10 @@ fn body<T: DeserializeOwned + Default>(call: &Call<'_>) -> Result<T, Refusal> {
     let body = call.request.body.as_slice();
     if body.trim_ascii().is_empty() {
         return Ok(T::default());
+    }
+    if !body.trim_ascii_start().starts_with(b"{") {
+        // serde would take an array for the fields in their order.
+        return Err(Refusal::new(400, "the body is not a JSON object"));
     }
     serde_json::from_slice(body).map_err(|e| Refusal::new(400, format!("the body is not what is expected: {e}")))
 }

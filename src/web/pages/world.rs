@@ -147,7 +147,6 @@ pub fn service(call: &Call<'_>) -> Answer {
         day => past.strip(call.now, Span::DAY), week => past.strip(call.now, Span::WEEK), cut => past.cut,
         events => past.newest(call.now), actions => others.iter().take(10).map(|e| super::queue::line(call, e)).collect::<Vec<_>>(),
     };
-    let page =
-        Page { template: "service.html", name: "service", digest: Some(format!("?node={node}&service={service}")) };
+    let page = Page { template: "service.html", name: "service", digest: Some(String::new()) };
     render(call, &page, Some(&summary), own)
 }
