@@ -37,11 +37,17 @@ _hlctl() {
             hlctl,digest)
                 cmd="hlctl__subcmd__digest"
                 ;;
+            hlctl,events)
+                cmd="hlctl__subcmd__events"
+                ;;
             hlctl,execute)
                 cmd="hlctl__subcmd__execute"
                 ;;
             hlctl,help)
                 cmd="hlctl__subcmd__help"
+                ;;
+            hlctl,ingest)
+                cmd="hlctl__subcmd__ingest"
                 ;;
             hlctl,init)
                 cmd="hlctl__subcmd__init"
@@ -57,6 +63,9 @@ _hlctl() {
                 ;;
             hlctl,plan)
                 cmd="hlctl__subcmd__plan"
+                ;;
+            hlctl,prune)
+                cmd="hlctl__subcmd__prune"
                 ;;
             hlctl,reconcile)
                 cmd="hlctl__subcmd__reconcile"
@@ -115,11 +124,17 @@ _hlctl() {
             hlctl__subcmd__help,digest)
                 cmd="hlctl__subcmd__help__subcmd__digest"
                 ;;
+            hlctl__subcmd__help,events)
+                cmd="hlctl__subcmd__help__subcmd__events"
+                ;;
             hlctl__subcmd__help,execute)
                 cmd="hlctl__subcmd__help__subcmd__execute"
                 ;;
             hlctl__subcmd__help,help)
                 cmd="hlctl__subcmd__help__subcmd__help"
+                ;;
+            hlctl__subcmd__help,ingest)
+                cmd="hlctl__subcmd__help__subcmd__ingest"
                 ;;
             hlctl__subcmd__help,init)
                 cmd="hlctl__subcmd__help__subcmd__init"
@@ -135,6 +150,9 @@ _hlctl() {
                 ;;
             hlctl__subcmd__help,plan)
                 cmd="hlctl__subcmd__help__subcmd__plan"
+                ;;
+            hlctl__subcmd__help,prune)
+                cmd="hlctl__subcmd__help__subcmd__prune"
                 ;;
             hlctl__subcmd__help,reconcile)
                 cmd="hlctl__subcmd__help__subcmd__reconcile"
@@ -203,7 +221,7 @@ _hlctl() {
 
     case "${cmd}" in
         hlctl)
-            opts="-v -h -V --root --hosts --json --verbose --color --node --help --version init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help"
+            opts="-v -h -V --root --hosts --json --verbose --color --node --help --version init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -510,6 +528,56 @@ _hlctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        hlctl__subcmd__events)
+            opts="-f -v -h --node --service --type --since --until --last --follow --root --hosts --json --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --node)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --service)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --type)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --last)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hosts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         hlctl__subcmd__execute)
             opts="-v -h --jobs --dry-run --every --node --root --hosts --json --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -549,7 +617,7 @@ _hlctl() {
             return 0
             ;;
         hlctl__subcmd__help)
-            opts="init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help"
+            opts="init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -674,6 +742,20 @@ _hlctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        hlctl__subcmd__help__subcmd__events)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         hlctl__subcmd__help__subcmd__execute)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -689,6 +771,20 @@ _hlctl() {
             return 0
             ;;
         hlctl__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hlctl__subcmd__help__subcmd__ingest)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -759,6 +855,20 @@ _hlctl() {
             return 0
             ;;
         hlctl__subcmd__help__subcmd__plan)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hlctl__subcmd__help__subcmd__prune)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -926,6 +1036,40 @@ _hlctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        hlctl__subcmd__ingest)
+            opts="-v -h --source --rejects --root --hosts --json --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --source)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rejects)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hosts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         hlctl__subcmd__init)
             opts="-v -h --owner --dry-run --root --hosts --json --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1043,13 +1187,51 @@ _hlctl() {
             return 0
             ;;
         hlctl__subcmd__plan)
-            opts="-v -h --node --root --hosts --json --verbose --color --help"
+            opts="-v -h --node --fetch --root --hosts --json --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --node)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hosts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hlctl__subcmd__prune)
+            opts="-v -h --keep --compress --dry-run --every --root --hosts --json --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --keep)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --compress)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --every)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -33,6 +33,9 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand observe 'Fold the events into the world (a pass)'
             cand reconcile 'Compare the desired state with the world and queue what it takes (a pass)'
             cand execute 'Run what was approved (a pass)'
+            cand prune 'Remove what is old and no longer needed (a pass)'
+            cand events 'Show the event log'
+            cand ingest 'Take events in as JSON lines from standard input'
             cand approve 'Approve pending actions'
             cand reject 'Reject pending actions'
             cand actions 'List the queue'
@@ -98,6 +101,50 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
             cand --dry-run 'Say what would run, run nothing'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;prune'= {
+            cand --keep 'How long events are kept [default: keep.events of config.yaml, 30d]'
+            cand --compress 'Compress the files of days that ended so long ago'
+            cand --every 'Repeat the pass, with this pause between (10s, 1m)'
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --dry-run 'Say what would go, change nothing'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;events'= {
+            cand --node 'Only this node, also under its aliases'
+            cand --service 'Only this service'
+            cand --type 'Only this type (repeatable)'
+            cand --since 'Only from this time on: a time (2026-11-23T07:00:00Z) or how long ago (2h)'
+            cand --until 'Only up to this time'
+            cand --last 'Only the last ones'
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand -f 'Go on with what is added; without --since or --last, after the last ten'
+            cand --follow 'Go on with what is added; without --since or --last, after the last ten'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;ingest'= {
+            cand --source 'The file of the day that they are written into'
+            cand --rejects 'Append the lines that are no events to this file'
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
             cand --json 'Print JSON instead of tables'
             cand -v 'Say more on stderr'
             cand --verbose 'Say more on stderr'
@@ -186,6 +233,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
             cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
+            cand --fetch 'Let the node fetch, and show the commits that a redeploy brings; approving then pins the newest'
             cand --json 'Print JSON instead of tables'
             cand -v 'Say more on stderr'
             cand --verbose 'Say more on stderr'
@@ -380,6 +428,9 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand observe 'Fold the events into the world (a pass)'
             cand reconcile 'Compare the desired state with the world and queue what it takes (a pass)'
             cand execute 'Run what was approved (a pass)'
+            cand prune 'Remove what is old and no longer needed (a pass)'
+            cand events 'Show the event log'
+            cand ingest 'Take events in as JSON lines from standard input'
             cand approve 'Approve pending actions'
             cand reject 'Reject pending actions'
             cand actions 'List the queue'
@@ -406,6 +457,12 @@ set edit:completion:arg-completer[hlctl] = {|@words|
         &'hlctl;help;reconcile'= {
         }
         &'hlctl;help;execute'= {
+        }
+        &'hlctl;help;prune'= {
+        }
+        &'hlctl;help;events'= {
+        }
+        &'hlctl;help;ingest'= {
         }
         &'hlctl;help;approve'= {
         }

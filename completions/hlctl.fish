@@ -38,6 +38,9 @@ complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "init" -d 'Make the data
 complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "observe" -d 'Fold the events into the world (a pass)'
 complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "reconcile" -d 'Compare the desired state with the world and queue what it takes (a pass)'
 complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "execute" -d 'Run what was approved (a pass)'
+complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "prune" -d 'Remove what is old and no longer needed (a pass)'
+complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "events" -d 'Show the event log'
+complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "ingest" -d 'Take events in as JSON lines from standard input'
 complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "approve" -d 'Approve pending actions'
 complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "reject" -d 'Reject pending actions'
 complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "actions" -d 'List the queue'
@@ -100,6 +103,43 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand execute" -l dry-run -d 'Say 
 complete -c hlctl -n "__fish_hlctl_using_subcommand execute" -l json -d 'Print JSON instead of tables'
 complete -c hlctl -n "__fish_hlctl_using_subcommand execute" -s v -l verbose -d 'Say more on stderr'
 complete -c hlctl -n "__fish_hlctl_using_subcommand execute" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hlctl -n "__fish_hlctl_using_subcommand prune" -l keep -d 'How long events are kept [default: keep.events of config.yaml, 30d]' -r
+complete -c hlctl -n "__fish_hlctl_using_subcommand prune" -l compress -d 'Compress the files of days that ended so long ago' -r
+complete -c hlctl -n "__fish_hlctl_using_subcommand prune" -l every -d 'Repeat the pass, with this pause between (10s, 1m)' -r
+complete -c hlctl -n "__fish_hlctl_using_subcommand prune" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand prune" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand prune" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c hlctl -n "__fish_hlctl_using_subcommand prune" -l dry-run -d 'Say what would go, change nothing'
+complete -c hlctl -n "__fish_hlctl_using_subcommand prune" -l json -d 'Print JSON instead of tables'
+complete -c hlctl -n "__fish_hlctl_using_subcommand prune" -s v -l verbose -d 'Say more on stderr'
+complete -c hlctl -n "__fish_hlctl_using_subcommand prune" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hlctl -n "__fish_hlctl_using_subcommand events" -l node -d 'Only this node, also under its aliases' -r
+complete -c hlctl -n "__fish_hlctl_using_subcommand events" -l service -d 'Only this service' -r
+complete -c hlctl -n "__fish_hlctl_using_subcommand events" -l type -d 'Only this type (repeatable)' -r
+complete -c hlctl -n "__fish_hlctl_using_subcommand events" -l since -d 'Only from this time on: a time (2026-11-23T07:00:00Z) or how long ago (2h)' -r
+complete -c hlctl -n "__fish_hlctl_using_subcommand events" -l until -d 'Only up to this time' -r
+complete -c hlctl -n "__fish_hlctl_using_subcommand events" -l last -d 'Only the last ones' -r
+complete -c hlctl -n "__fish_hlctl_using_subcommand events" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand events" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand events" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c hlctl -n "__fish_hlctl_using_subcommand events" -s f -l follow -d 'Go on with what is added; without --since or --last, after the last ten'
+complete -c hlctl -n "__fish_hlctl_using_subcommand events" -l json -d 'Print JSON instead of tables'
+complete -c hlctl -n "__fish_hlctl_using_subcommand events" -s v -l verbose -d 'Say more on stderr'
+complete -c hlctl -n "__fish_hlctl_using_subcommand events" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hlctl -n "__fish_hlctl_using_subcommand ingest" -l source -d 'The file of the day that they are written into' -r
+complete -c hlctl -n "__fish_hlctl_using_subcommand ingest" -l rejects -d 'Append the lines that are no events to this file' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand ingest" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand ingest" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand ingest" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c hlctl -n "__fish_hlctl_using_subcommand ingest" -l json -d 'Print JSON instead of tables'
+complete -c hlctl -n "__fish_hlctl_using_subcommand ingest" -s v -l verbose -d 'Say more on stderr'
+complete -c hlctl -n "__fish_hlctl_using_subcommand ingest" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hlctl -n "__fish_hlctl_using_subcommand approve" -l risk -d 'Those of this risk' -r
 complete -c hlctl -n "__fish_hlctl_using_subcommand approve" -l node -d 'Those of this node' -r
 complete -c hlctl -n "__fish_hlctl_using_subcommand approve" -l digest -d 'Approve only if the plan still has this digest' -r
@@ -170,6 +210,7 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand plan" -l hosts -d 'Desired s
 complete -c hlctl -n "__fish_hlctl_using_subcommand plan" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
+complete -c hlctl -n "__fish_hlctl_using_subcommand plan" -l fetch -d 'Let the node fetch, and show the commits that a redeploy brings; approving then pins the newest'
 complete -c hlctl -n "__fish_hlctl_using_subcommand plan" -l json -d 'Print JSON instead of tables'
 complete -c hlctl -n "__fish_hlctl_using_subcommand plan" -s v -l verbose -d 'Say more on stderr'
 complete -c hlctl -n "__fish_hlctl_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -312,28 +353,31 @@ never\t'Never'"
 complete -c hlctl -n "__fish_hlctl_using_subcommand man" -l json -d 'Print JSON instead of tables'
 complete -c hlctl -n "__fish_hlctl_using_subcommand man" -s v -l verbose -d 'Say more on stderr'
 complete -c hlctl -n "__fish_hlctl_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "init" -d 'Make the data directory'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "observe" -d 'Fold the events into the world (a pass)'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "reconcile" -d 'Compare the desired state with the world and queue what it takes (a pass)'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "execute" -d 'Run what was approved (a pass)'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "approve" -d 'Approve pending actions'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "reject" -d 'Reject pending actions'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "actions" -d 'List the queue'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "show" -d 'Show one action with its plan and history'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "logs" -d 'Print the output of an action\'s executions'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "request" -d 'Queue an action that you want'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "plan" -d 'Print what would run'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "status" -d 'Show nodes, services, drift, queue and passes'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "silence" -d 'Hold new actions and notifications for a while'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "audit" -d 'Show the audit log, or verify it'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "serve" -d 'Serve the pages and the API'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "token" -d 'Make, list and revoke the tokens of operators, readers and agents'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "check" -d 'Lint config.yaml and the host files'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "digest" -d 'Print the world as Markdown'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "demo" -d 'Play a homelab of three nodes in a temporary root'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "completions" -d 'Print a shell\'s completions'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "man" -d 'Print the man page of hlctl, or of one command'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "init" -d 'Make the data directory'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "observe" -d 'Fold the events into the world (a pass)'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "reconcile" -d 'Compare the desired state with the world and queue what it takes (a pass)'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "execute" -d 'Run what was approved (a pass)'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "prune" -d 'Remove what is old and no longer needed (a pass)'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "events" -d 'Show the event log'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "ingest" -d 'Take events in as JSON lines from standard input'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "approve" -d 'Approve pending actions'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "reject" -d 'Reject pending actions'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "actions" -d 'List the queue'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "show" -d 'Show one action with its plan and history'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "logs" -d 'Print the output of an action\'s executions'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "request" -d 'Queue an action that you want'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "plan" -d 'Print what would run'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "status" -d 'Show nodes, services, drift, queue and passes'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "silence" -d 'Hold new actions and notifications for a while'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "audit" -d 'Show the audit log, or verify it'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "serve" -d 'Serve the pages and the API'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "token" -d 'Make, list and revoke the tokens of operators, readers and agents'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "check" -d 'Lint config.yaml and the host files'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "digest" -d 'Print the world as Markdown'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "demo" -d 'Play a homelab of three nodes in a temporary root'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "completions" -d 'Print a shell\'s completions'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "man" -d 'Print the man page of hlctl, or of one command'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c hlctl -n "__fish_hlctl_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "verify" -d 'Find any line changed, removed, reordered or cut off the end'
 complete -c hlctl -n "__fish_hlctl_using_subcommand help; and __fish_seen_subcommand_from token" -f -a "add" -d 'Make a token and print it, once'
 complete -c hlctl -n "__fish_hlctl_using_subcommand help; and __fish_seen_subcommand_from token" -f -a "list" -d 'List the tokens, without themselves'

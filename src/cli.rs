@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::flow::action::{ActionId, ActionType, Risk};
 use crate::flow::lifecycle::State;
 use crate::flow::name::{NodeName, ServiceName};
+use crate::flow::time::Stamp;
 use crate::flow::yaml::duration;
 
 /// The control plane of a homelab: files, stateless passes, and actions that a person approves
@@ -68,6 +69,12 @@ pub enum Command {
     Reconcile(Reconcile),
     /// Run what was approved (a pass)
     Execute(Execute),
+    /// Remove what is old and no longer needed (a pass)
+    Prune(Prune),
+    /// Show the event log
+    Events(Events),
+    /// Take events in as JSON lines from standard input
+    Ingest(Ingest),
     /// Approve pending actions
     Approve(Approve),
     /// Reject pending actions
@@ -130,8 +137,13 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct Every {
     /// Repeat the pass, with this pause between (10s, 1m)
-    #[arg(long, value_name = "PAUSE", value_parser = duration::parse)]
+    #[arg(long, value_name = "PAUSE", value_parser = pause)]
     pub every: Option<Duration>,
+}
+
+fn pause(text: &str) -> Result<Duration, String> {
+    let pause = duration::parse(text)?;
+    if pause < Duration::from_millis(100) { Err("a pause is 100ms or longer".into()) } else { Ok(pause) }
 }
 
 /// Make the data directory
@@ -189,6 +201,94 @@ pub struct Execute {
     pub every: Every,
     #[command(flatten)]
     pub this: ThisNode,
+}
+
+/// Show the event log
+///
+/// In the order of the days on which the events came in, and of their times within a day.
+#[derive(Debug, Args)]
+pub struct Events {
+    /// Only this node, also under its aliases
+    #[arg(long = "node", value_name = "NODE")]
+    pub select_node: Option<NodeName>,
+    /// Only this service
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<ServiceName>,
+    /// Only this type (repeatable)
+    #[arg(long = "type", value_name = "TYPE")]
+    pub kind: Vec<String>,
+    /// Only from this time on: a time (2026-11-23T07:00:00Z) or how long ago (2h)
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub since: Option<Moment>,
+    /// Only up to this time
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub until: Option<Moment>,
+    /// Only the last ones
+    #[arg(long, value_name = "N")]
+    pub last: Option<usize>,
+    /// Go on with what is added; without --since or --last, after the last ten
+    #[arg(short, long)]
+    pub follow: bool,
+}
+
+/// A point in time, or one so long ago
+#[derive(Debug, Clone, Copy)]
+pub enum Moment {
+    At(Stamp),
+    Ago(Duration),
+}
+
+impl Moment {
+    /// Returns the point in time that is meant at `now`.
+    pub fn at(self, now: Stamp) -> Stamp {
+        match self {
+            Self::At(stamp) => stamp,
+            Self::Ago(age) => now.plus_millis(-i64::try_from(age.as_millis()).unwrap_or(i64::MAX)),
+        }
+    }
+}
+
+fn moment(text: &str) -> Result<Moment, String> {
+    let date = || Stamp::parse(&format!("{text}T00:00:00")).map(Moment::At);
+    let ago = || duration::parse(text).map(Moment::Ago);
+    Stamp::parse(text)
+        .map(Moment::At)
+        .or_else(|_| date())
+        .or_else(|_| ago())
+        .map_err(|_| format!("{text:?} is neither a time such as 2026-11-23T07:00:00Z nor an age such as 2h"))
+}
+
+/// Take events in as JSON lines from standard input
+///
+/// For example: mosquitto_sub -t 'homelab/#' | hlctl ingest. Each line is checked before it is written; what was read
+/// is on disk within a second.
+#[derive(Debug, Args)]
+pub struct Ingest {
+    /// The file of the day that they are written into
+    #[arg(long, value_name = "NAME", default_value = "ingest")]
+    pub source: NodeName,
+    /// Append the lines that are no events to this file
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
+}
+
+/// Remove what is old and no longer needed
+///
+/// Events that the world still depends on are kept, whatever their age: reading all events again gives the same world.
+/// Ended actions, their output and their history go after keep.actions of config.yaml.
+#[derive(Debug, Args)]
+pub struct Prune {
+    /// How long events are kept [default: keep.events of config.yaml, 30d]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub keep: Option<Duration>,
+    /// Compress the files of days that ended so long ago
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub compress: Option<Duration>,
+    /// Say what would go, change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub every: Every,
 }
 
 /// This machine's name
@@ -306,6 +406,9 @@ pub struct PlanArgs {
     /// Those of this node
     #[arg(long, value_name = "NODE", conflicts_with = "id", id = "select_node")]
     pub node: Option<NodeName>,
+    /// Let the node fetch, and show the commits that a redeploy brings; approving then pins the newest
+    #[arg(long)]
+    pub fetch: bool,
 }
 
 /// Show nodes, services, drift, queue and passes

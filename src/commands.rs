@@ -3,6 +3,9 @@
 pub mod init;
 pub mod check;
 pub mod observe;
+pub mod prune;
+pub mod events;
+pub mod ingest;
 pub mod reconcile;
 pub mod queue;
 pub mod select;

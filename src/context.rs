@@ -89,12 +89,25 @@ impl Context {
     /// Reads the desired state, aliases of the environment included; a wrong alias map is an error before
     /// anything is written.
     pub fn desired(&self) -> Result<Desired> {
-        let mut desired = Desired::assemble(hosts::read(&self.hosts_path(), self.this_node.as_ref()));
+        let mut desired =
+            Desired::assemble(hosts::read(&self.hosts_path(), self.this_node.as_ref(), self.home.as_deref()));
         if let Some(map) = &self.alias_map {
             desired::add_alias_map(&mut desired, map)
                 .map_err(|e| fail(e, "set it to an object such as {\"node-2\":\"piha\"}, or unset it"))?;
         }
         Ok(desired)
+    }
+
+    /// Returns these surroundings with the secrets of the local Compose projects, which no plan or log may show.
+    pub fn knowing(&self, desired: &Desired) -> Context {
+        let mut known = self.clone();
+        known.secrets.extend(hosts::env_secrets(desired, self.home().as_deref()));
+        known
+    }
+
+    /// Returns the home of the user who runs this: what the environment says, else the user database.
+    pub fn home(&self) -> Option<PathBuf> {
+        self.home.clone().or_else(|| people::home(rustix::process::geteuid().as_raw()))
     }
 
     /// Returns a path as it is shown: below the root without the root.

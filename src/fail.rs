@@ -69,7 +69,11 @@ impl<T, E: Into<Fail>> Advised<T> for std::result::Result<T, E> {
 }
 
 /// Returns the advice and the exit code that a report carries.
-pub fn verdict(report: &color_eyre::Report) -> (Option<&str>, Exit) {
-    let found = report.chain().find_map(|e| e.downcast_ref::<Fail>());
-    found.map_or((None, Exit::Failed), |f| (f.advice.as_deref(), f.exit))
+pub fn verdict(report: &color_eyre::Report) -> (Option<String>, Exit) {
+    if let Some(found) = report.chain().find_map(|e| e.downcast_ref::<Fail>()) {
+        return (found.advice.clone(), found.exit);
+    }
+    // A plain error of the system has no advice of its own; what helps depends on its kind alone.
+    let system = report.chain().find_map(|e| e.downcast_ref::<std::io::Error>());
+    (system.map(|e| crate::store::atomic::advice_for(e.kind())), Exit::Failed)
 }

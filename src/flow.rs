@@ -11,6 +11,7 @@ pub mod yaml;
 pub mod config;
 pub mod event;
 pub mod intake;
+pub mod retention;
 pub mod fold;
 pub mod world;
 pub mod hostfile;
@@ -22,6 +23,9 @@ pub mod ssh;
 pub mod health;
 pub mod drift;
 pub mod silence;
+pub mod policy;
+pub mod window;
+pub mod order;
 pub mod reconcile;
 pub mod status;
 #[cfg(test)]

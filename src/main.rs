@@ -5,18 +5,19 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser;
 use hlctl::cli::{Cli, ColorWhen, Command};
 use hlctl::context::{Context, DEFAULT_ROOT, Output};
+use hlctl::fail::fail;
+use hlctl::flow::name::NodeName;
 use hlctl::flow::time::{Clock, Stamp};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = hlctl::run::parse(std::env::args_os().collect()).unwrap_or_else(|error| error.exit());
     if let Command::StepGate { argv } = &cli.command {
         return hlctl::runner::gate::main(argv);
     }
-    let context = context(&cli);
-    match hlctl::run::run(cli.command, &context) {
+    let (context, wrong) = context(&cli);
+    match wrong.map_or_else(|| hlctl::run::run(cli.command, &context), Err) {
         Ok(exit) => exit.into(),
         Err(report) => hlctl::run::complain(&report, &context, wants_backtrace()).into(),
     }
@@ -34,8 +35,9 @@ mod surroundings {
         var("RUST_BACKTRACE").is_some_and(|v| v != "0")
     }
 
+    /// Returns a variable; bytes that are no UTF-8 are replaced, so that nothing that was set counts as unset.
     pub fn var(name: &str) -> Option<String> {
-        std::env::var(name).ok().filter(|v| !v.is_empty())
+        std::env::var_os(name).filter(|v| !v.is_empty()).map(|v| v.to_string_lossy().into_owned())
     }
 
     pub fn path(name: &str) -> Option<PathBuf> {
@@ -54,13 +56,19 @@ mod surroundings {
 
 use surroundings::{now, path, secrets, var, wants_backtrace};
 
-fn context(cli: &Cli) -> Context {
+/// Returns the surroundings, and what is wrong with them.
+fn context(cli: &Cli) -> (Context, Option<color_eyre::Report>) {
     let global = &cli.global;
     let terminal = std::io::stdout().is_terminal();
     let root = global.root.clone().or_else(|| path("HLCTL_ROOT"));
-    let this_node = cli.node.clone().or_else(|| var("HLCTL_NODE").and_then(|n| n.parse().ok()));
+    let named = var("HLCTL_NODE").filter(|_| cli.node.is_none()).map(|name| name.parse::<NodeName>()).transpose();
+    let (named, wrong) = match named {
+        Ok(named) => (named, None),
+        Err(e) => (None, Some(fail(format!("HLCTL_NODE: {e}"), "set it to this machine's name, or unset it"))),
+    };
+    let this_node = cli.node.clone().or(named);
     let host_name = || rustix::system::uname().nodename().to_string_lossy().parse().ok();
-    Context {
+    let context = Context {
         root: root.unwrap_or_else(|| DEFAULT_ROOT.into()),
         hosts: global.hosts.clone().or_else(|| path("HLCTL_HOSTS")),
         this_node: this_node.or_else(host_name),
@@ -88,5 +96,6 @@ fn context(cli: &Cli) -> Context {
             terminal,
             interactive: std::io::stdin().is_terminal() && std::io::stderr().is_terminal(),
         },
-    }
+    };
+    (context, wrong)
 }

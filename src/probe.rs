@@ -1,6 +1,7 @@
 //! From a check to the health that it finds: one look, with a time-out as a whole. Addresses are seen from the
 //! service's own node: where that is not this machine, connections go through `ssh -W` and commands over ssh.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::flow::desired::Connection;
@@ -17,8 +18,8 @@ mod tunnel;
 /// How long a check may take unless said otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Makes a check once, from where its addresses are meant.
-pub fn check(check: &Check, via: &Connection, within: Duration) -> Health {
+/// Makes a check once, from where its addresses are meant; a command on this machine runs in `dir`.
+pub fn check(check: &Check, via: &Connection, dir: Option<&Path>, within: Duration) -> Health {
     let end = Instant::now() + within;
     let (found, reason) = match check {
         Check::Tcp(address) => (connect::reach(address, via, end), CHECK_FAILED),
@@ -26,7 +27,7 @@ pub fn check(check: &Check, via: &Connection, within: Duration) -> Health {
             (connect::connect(address, via, end).and_then(|mut stream| mqtt::greet(&mut stream, end)), MQTT_UNREACHABLE)
         }
         Check::Http { url, status, contains } => (http::get(url, *status, contains.as_deref(), via, end), CHECK_FAILED),
-        Check::Command(argv) => return command::run(argv, via, within),
+        Check::Command(argv) => return command::run(argv, via, dir, within),
     };
     match found {
         Ok(()) => Health::Healthy,

@@ -205,6 +205,29 @@ pub fn ask(argv: &[OsString], dir: Option<&Path>, within: Duration) -> io::Resul
     Ok(Answer { ended, output: String::from_utf8_lossy(&output).into_owned() })
 }
 
+/// Runs a short command to its end and returns its standard output, if it ended with 0 in time; what it says on
+/// standard error is not wanted.
+pub fn output(argv: &[OsString], dir: Option<&Path>, within: Duration) -> Option<String> {
+    let (program, arguments) = argv.split_first()?;
+    let mut command = duct::cmd(program, arguments).stdin_null().stderr_null().stdout_capture().unchecked();
+    if let Some(dir) = dir {
+        command = command.dir(dir);
+    }
+    let own_group = |c: &mut std::process::Command| {
+        c.process_group(0);
+        Ok(())
+    };
+    let handle = command.before_spawn(own_group).start().ok()?;
+    let answer = handle.wait_timeout(within);
+    if !matches!(answer, Ok(Some(_))) {
+        handle.pids().iter().filter_map(|pid| Pid::from_raw(i32::try_from(*pid).ok()?)).for_each(|pid| {
+            group::signal(pid, Signal::KILL);
+        });
+    }
+    let answer = answer.ok()??;
+    answer.status.success().then(|| String::from_utf8_lossy(&answer.stdout).into_owned())
+}
+
 /// Adds bytes to a buffer that keeps the last of them.
 pub fn keep_last(buffer: &mut Vec<u8>, bytes: &[u8], most: usize) {
     let bytes = &bytes[bytes.len().saturating_sub(most)..];

@@ -1,14 +1,30 @@
 //! From the command line to a verb and from its report to the screen: the one place that prints.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::time::Duration;
 
-use crate::cli::{AuditVerb, Command, TokenVerb};
+use clap::{CommandFactory, Parser};
+
+use crate::cli::{AuditVerb, Cli, Command, TokenVerb};
 use crate::commands::{self, ask};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::fail::{self, Result};
+use crate::flow::mask::mask;
 use crate::view::{self, Report, Style};
+
+/// Parses the command line. An error, which repeats what was typed, repeats it in a form that steers no terminal.
+pub fn parse(args: Vec<OsString>) -> std::result::Result<Cli, clap::Error> {
+    Cli::try_parse_from(&args).map_err(|error| {
+        let harmless: Vec<OsString> = args.iter().map(|a| view::clean(&a.to_string_lossy()).as_ref().into()).collect();
+        if harmless == args {
+            return error;
+        }
+        let unclear = || Cli::command().error(error.kind(), "an argument is not UTF-8 or holds control characters");
+        Cli::try_parse_from(harmless).err().unwrap_or_else(unclear)
+    })
+}
 
 /// Runs a command and prints what it reports.
 pub fn run(command: Command, cx: &Context) -> Result<Exit> {
@@ -52,6 +68,9 @@ pub fn run(command: Command, cx: &Context) -> Result<Exit> {
             };
             repeat(cx, args.every.every, |cx| emit(cx, &commands::execute::run(cx, &args, &say)?))
         }
+        Command::Events(args) => tolerate_closed(commands::events::stream(cx, &args, &mut std::io::stdout().lock())),
+        Command::Ingest(args) => emit(cx, &commands::ingest::run(cx, &args, std::io::stdin(), &note_line)?),
+        Command::Prune(args) => repeat(cx, args.every.every, |cx| emit(cx, &commands::prune::run(cx, &args)?)),
         Command::Logs(args) if cx.output.json => emit(cx, &commands::logs::whole(cx, &args)?),
         Command::Logs(args) => tolerate_closed(commands::logs::stream(cx, &args, &mut std::io::stdout().lock())),
         Command::Completions { shell } => emit(cx, &commands::completions::run(shell)),
@@ -76,9 +95,9 @@ fn repeat(cx: &Context, every: Option<Duration>, mut pass: impl FnMut(&Context) 
 /// Prints a report: results on stdout, everything else on stderr.
 fn emit(cx: &Context, report: &impl Report) -> Result<Exit> {
     let text = if cx.output.json { view::json(report) } else { report.text(Style::from(cx.output)) };
-    print(&text)?;
+    print(&mask(&text, &cx.secrets))?;
     for note in report.notes() {
-        note_line(&note);
+        note_line(&mask(&note, &cx.secrets));
     }
     Ok(report.exit())
 }
@@ -105,12 +124,16 @@ fn print(text: &str) -> Result<()> {
 
 /// Prints a line to stderr; nobody listening there is no error.
 fn note_line(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "hlctl: {}", view::clean(text));
+    let mut out = std::io::stderr().lock();
+    for line in text.lines() {
+        let _ = writeln!(out, "hlctl: {}", view::clean(line));
+    }
 }
 
 /// Prints an error with its causes and its advice; a backtrace only if it was asked for.
 pub fn complain(report: &color_eyre::Report, cx: &Context, backtrace: bool) -> Exit {
     let (advice, exit) = fail::verdict(report);
+    let advice = advice.map(|advice| mask(&advice, &cx.secrets));
     let mut causes: Vec<String> = Vec::new();
     for cause in report.chain().map(ToString::to_string) {
         // Typed errors say their source themselves.
@@ -119,8 +142,9 @@ pub fn complain(report: &color_eyre::Report, cx: &Context, backtrace: bool) -> E
         }
     }
     let style = Style { color: cx.output.color && cx.output.interactive, terminal: cx.output.terminal };
-    let mut text = format!("{} {}\n", style.paint("error:", view::Tone::Bad), view::clean(&causes.join(": ")));
-    if let Some(advice) = advice {
+    let mut text =
+        format!("{} {}\n", style.paint("error:", view::Tone::Bad), view::clean(&mask(&causes.join(": "), &cx.secrets)));
+    if let Some(advice) = &advice {
         text += &format!("{} {}\n", style.paint("help:", view::Tone::Good), view::clean(advice));
     }
     if backtrace {

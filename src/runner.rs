@@ -1,22 +1,30 @@
 //! From an approved plan to processes and their outcome: runs the steps in order, here or over ssh, captures what they
 //! say and judges how they ended. Knows no queue and no file of the root but the log that it is given.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
 use crate::flow::action::Outcome;
 use crate::flow::health::Health;
-use crate::flow::plan::Plan;
+use crate::flow::plan::{Phase, Plan, What};
 use crate::flow::time::{Clock, Stamp};
 
 pub use crate::process::group::{Group, Reaped};
+use known::Before;
+use step::Steps;
+
 pub use compose::Compose;
+pub use known::Asker;
 pub use verdict::{Failure, MAY_STILL_RUN, Reason};
 
 mod compose;
+mod engine;
 pub mod gate;
+mod known;
 pub mod log;
 mod masker;
+mod rollback;
 mod step;
 mod verdict;
 mod verify;
@@ -37,16 +45,20 @@ pub struct Job<'a> {
     pub logs: &'a Path,
     /// Whom the log is given to, where that is not this process itself.
     pub owner: Option<(u32, u32)>,
-    /// Records a step's process group durably; the step runs only after that.
-    pub record: &'a mut dyn FnMut(&Group) -> io::Result<()>,
+    /// Records a step's process group, and what is known by then, durably; the step runs only after that.
+    pub record: &'a mut Record<'a>,
     /// Checks the service's health, where it says how.
     pub probe: Option<&'a mut dyn FnMut() -> Health>,
 }
+
+/// Records a step's process group and the facts so far.
+pub type Record<'a> = dyn FnMut(&Group, &BTreeMap<String, String>) -> io::Result<()> + 'a;
 
 /// What is learnt of a node once, however many of its actions run in a pass.
 #[derive(Debug, Default)]
 pub struct Node {
     compose: Option<Compose>,
+    recreates: Option<bool>,
 }
 
 /// How an execution ended.
@@ -94,19 +106,49 @@ fn execute(
     let mut log = log::Log::create(job.logs, &job.started.file_name(), job.secrets, job.owner).map_err(|e| {
         Failure::new(Reason::NotStarted, format!("cannot write the log in {}: {e}", job.logs.display()))
     })?;
-    let result = step::run_steps(plan, &mut job, node, &mut log, outcome);
-    if let Err(failure) = &result {
-        log.line(&format!("hlctl: {}: {}", failure.reason.as_str(), failure.message));
-    }
-    let result = result.and_then(|()| match (&plan.verify, job.probe) {
-        (Some(bounds), Some(probe)) => verify::verify(bounds, probe, &mut log, outcome, health),
-        _ => {
-            outcome.message = Some("its steps ended well; no check says whether the service is healthy".into());
-            Ok(())
-        }
-    });
+    let result = whole(plan, &mut job, node, &mut log, outcome, health);
     if let Some(error) = log.error() {
         outcome.hints.push(format!("the log is incomplete: {error}"));
     }
     result
+}
+
+/// Asks, runs, verifies and, where it has to be, restores.
+fn whole(
+    plan: &Plan,
+    job: &mut Job<'_>,
+    node: &mut Node,
+    log: &mut log::Log,
+    outcome: &mut Outcome,
+    health: &mut Option<Health>,
+) -> Result<(), Failure> {
+    let say = |log: &mut log::Log, failure: &Failure| {
+        log.line(&format!("hlctl: {}: {}", failure.reason.as_str(), failure.message));
+    };
+    let compose = node.compose_for(plan).map_err(|(number, failure)| {
+        outcome.failed_step = Some(number);
+        say(log, &failure);
+        failure
+    })?;
+    outcome
+        .facts
+        .extend(compose.filter(|_| plan.steps.iter().any(|s| s.compose)).map(|c| ("compose".into(), c.to_string())));
+    let asker = Asker { asks: &plan.asks, compose, home: job.home };
+    let before = if plan.asks.iter().any(|a| a.what == What::Commit) { asker.before() } else { Before::default() };
+    outcome.facts.extend(before.facts());
+    let mut steps = Steps { job, asker, before: &before, log, outcome };
+    let mut disturbed = false;
+    let result = steps.run(plan, |step| step.phase == Phase::Fetch).and_then(|()| steps.note_commit(plan));
+    let result = result.and_then(|()| {
+        disturbed = true;
+        steps.run(plan, |step| step.phase == Phase::Apply)
+    });
+    let result = result.map_err(|(number, failure)| {
+        steps.outcome.failed_step = Some(number);
+        say(steps.log, &failure);
+        failure
+    });
+    let result = result.and_then(|()| verify::after(plan, &mut steps, health));
+    let Err(failure) = result else { return Ok(()) };
+    rollback::after(plan, &mut steps, failure, disturbed, health)
 }

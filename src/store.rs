@@ -14,6 +14,7 @@ pub mod drift;
 pub mod silences;
 pub mod actions;
 pub mod transition;
+pub mod ended;
 pub mod audit;
 pub mod tokens;
 pub mod sessions;

@@ -9,8 +9,12 @@ use serde::Serialize;
 use crate::context::Output;
 use crate::exit::Exit;
 
+pub mod progress;
 pub mod table;
 pub mod observe;
+pub mod prune;
+pub mod events;
+pub mod ingest;
 pub mod reconcile;
 pub mod plan;
 pub mod queue;
@@ -127,7 +131,15 @@ fn is_hostile(c: char) -> bool {
 
 /// Returns a value as indented JSON that is harmless on a terminal too, ending in a newline.
 pub fn json(value: &impl Serialize) -> String {
-    let text = serde_json::to_string_pretty(value).expect("reports have string keys");
+    harmless(&serde_json::to_string_pretty(value).expect("reports have string keys"))
+}
+
+/// Returns a value as JSON on one line, harmless as [`json`] is.
+pub fn json_line(value: &impl Serialize) -> String {
+    harmless(&serde_json::to_string(value).expect("reports have string keys"))
+}
+
+fn harmless(text: &str) -> String {
     let mut safe = String::with_capacity(text.len() + 1);
     for c in text.chars() {
         // serde_json escapes what JSON demands; these are legal there and still steer a terminal.

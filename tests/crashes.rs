@@ -89,11 +89,6 @@ fn is_fine(run: &Run, place: &str) {
     assert_eq!(run.code, 0, "{place}: {run:?}");
 }
 
-fn can_be_killed() -> bool {
-    let probe = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
-    support::has("strace that may trace", probe.is_ok_and(|o| o.status.success()))
-}
-
 /// Returns how many lines say that the ID came into a state, less those that say that it did not.
 fn committed(home: &Home, place: &str, state: State) -> usize {
     let verified = home.run(&["audit", "verify"]);
@@ -106,7 +101,7 @@ fn committed(home: &Home, place: &str, state: State) -> usize {
 
 #[test]
 fn approve_leaves_the_action_pending_or_approved_and_can_be_run_again() {
-    if !can_be_killed() {
+    if !support::needs::strace() {
         return;
     }
     at_every_call(&["approve", ID], pending, |home, place| {
@@ -127,7 +122,7 @@ fn approve_leaves_the_action_pending_or_approved_and_can_be_run_again() {
 
 #[test]
 fn reject_over_an_older_record_loses_neither() {
-    if !can_be_killed() {
+    if !support::needs::strace() {
         return;
     }
     let home = || {
@@ -148,7 +143,7 @@ fn reject_over_an_older_record_loses_neither() {
 
 #[test]
 fn reconcile_queues_once_and_cancels_once_however_often_it_dies() {
-    if !can_be_killed() {
+    if !support::needs::strace() {
         return;
     }
     at_every_call(&["reconcile"], empty, |home, place| {
@@ -177,7 +172,7 @@ fn reconcile_queues_once_and_cancels_once_however_often_it_dies() {
 
 #[test]
 fn reconcile_that_adopts_a_move_by_hand_adopts_it_once() {
-    if !can_be_killed() {
+    if !support::needs::strace() {
         return;
     }
     let moved = || {

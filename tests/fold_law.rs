@@ -7,14 +7,17 @@ mod reference;
 
 use std::cell::Cell;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use fastrand::Rng;
 use hlctl::cli;
 use hlctl::commands::observe::{self, ObserveReport, Observed};
+use hlctl::commands::prune;
 use hlctl::context::{Context, Output};
 use hlctl::flow::time::{Clock, Stamp};
+use ruzstd::encoding::CompressionLevel;
 use serde_json::Value;
 
 thread_local! {
@@ -53,6 +56,12 @@ fn observe(root: &Path, full: bool, dry_run: bool) -> Observed {
 fn real_now(root: &Path) -> i64 {
     fs::write(root.join("clock"), "").unwrap();
     fs::metadata(root.join("clock")).unwrap().mtime() * 1000
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
 }
 
 struct Run {
@@ -143,8 +152,8 @@ impl Run {
     fn step(&mut self) {
         // Mostly additions: whatever else happens makes the next pass read everything again.
         let what = match self.rng.u8(0..8) {
-            0 => self.rng.u8(0..32),
-            1 => self.rng.u8(26..30),
+            0 => self.rng.u8(0..35),
+            1 => *self.rng.choice(&[26, 27, 28, 29, 32, 33]).unwrap(),
             _ => self.rng.u8(0..22),
         };
         let (day, name) = (self.day(), self.name());
@@ -199,7 +208,43 @@ impl Run {
                 bytes.truncate(if self.rng.bool() { at } else { bytes.len() });
                 fs::write(path, bytes).unwrap();
             }
-            _ => drop(fs::remove_file(self.root.join("world/services.json"))),
+            31 => drop(fs::remove_file(self.root.join("world/services.json"))),
+            32 => {
+                let before = reference::world(&self.root, now());
+                let days = |n: u64| std::time::Duration::from_secs(n * 86_400);
+                let keep = *self.rng.choice(&[0, 1, 7, 30, 300]).unwrap();
+                let compress = *self.rng.choice(&[None, Some(2), Some(9)]).unwrap();
+                let args = cli::Prune {
+                    keep: Some(days(keep)),
+                    compress: compress.map(days),
+                    dry_run: self.rng.u8(0..4) == 0,
+                    every: cli::Every { every: None },
+                };
+                drop(prune::run(&context(&self.root), &args).unwrap());
+                let after = reference::world(&self.root, now());
+                self.trail.push(format!("{args:?}"));
+                let why = || format!("root {}\n{}", self.root.display(), self.trail.join("\n"));
+                assert_eq!((after.services, after.nodes), (before.services, before.nodes), "{}", why());
+            }
+            _ => {
+                // As an operator's gzip or zstd does it, or as it is found after a kill of one.
+                let Some(any) = self.any_file().filter(|f| f.extension().is_some_and(|e| e == "jsonl")) else { return };
+                let text = fs::read(&any).unwrap();
+                let (suffix, mut packed) = match self.rng.bool() {
+                    true => ("gz", gzip(&text)),
+                    false => ("zst", ruzstd::encoding::compress_to_vec(&*text, CompressionLevel::Fastest)),
+                };
+                path = any.with_extension(format!("jsonl.{suffix}"));
+                let is_done = self.rng.u8(0..4) > 0;
+                if !is_done {
+                    packed.truncate(packed.len() / 2);
+                }
+                fs::write(self.root.join("new"), packed).unwrap();
+                fs::rename(self.root.join("new"), &path).unwrap();
+                if is_done {
+                    fs::remove_file(any).unwrap();
+                }
+            }
         }
         self.trail.push(format!("{what} {}", path.display()));
     }

@@ -10,7 +10,7 @@ use hlctl::flow::plan::Plan;
 use hlctl::store::hosts;
 
 fn desired() -> Desired {
-    Desired::assemble(hosts::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("hosts"), None))
+    Desired::assemble(hosts::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("hosts"), None, None))
 }
 
 fn node(name: &str) -> NodeName {
@@ -46,7 +46,7 @@ fn the_override_of_piha_stands_in_its_plans_and_in_no_other() {
     for name in ["piha", "chelsty-infra"] {
         let host = &desired.hosts[name];
         assert!(matches!(host.connection, Connection::Ssh(_)));
-        let plan = Plan::make(host, host.service(&service("zigbee2mqtt")), ActionType::Redeploy).unwrap();
+        let plan = Plan::make(host, host.service(&service("zigbee2mqtt")), ActionType::Redeploy, None).unwrap();
         let with_override =
             plan.steps.iter().any(|s| s.argv.iter().any(|w| w.ends_with("docker-compose.override.yml")));
         assert_eq!(with_override, name == "piha");
@@ -59,7 +59,7 @@ fn every_watched_service_can_be_healed_and_every_dependency_exists() {
     for host in desired.hosts.values() {
         for watched in host.watched() {
             for kind in [ActionType::Redeploy, ActionType::ContainerRestart] {
-                Plan::make(host, Some(watched), kind).unwrap();
+                Plan::make(host, Some(watched), kind, None).unwrap();
             }
             for needed in &watched.settings.depends_on {
                 let on = needed.node.as_ref().unwrap_or(&host.node);

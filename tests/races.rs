@@ -15,8 +15,7 @@ const RACERS: usize = 60;
 
 /// How often each race is run: `HLCTL_RACES`, else a few times.
 fn rounds() -> usize {
-    #[expect(clippy::disallowed_methods, reason = "a switch of the test run, not of the program")]
-    std::env::var("HLCTL_RACES").ok().and_then(|n| n.parse().ok()).unwrap_or(4)
+    support::needs::number("HLCTL_RACES", 4)
 }
 
 fn home() -> Home {
@@ -76,7 +75,7 @@ fn judge(home: &Home, runs: &[Run], winners: usize) -> State {
 
 #[test]
 fn of_sixty_that_approve_and_reject_one_wins_and_the_others_are_told_who() {
-    if !support::has("/proc/locks", std::path::Path::new("/proc/locks").exists()) {
+    if !support::needs::there("/proc/locks", std::path::Path::new("/proc/locks").exists()) {
         return;
     }
     for round in 0..rounds() {
@@ -103,7 +102,7 @@ fn of_sixty_that_approve_and_reject_one_wins_and_the_others_are_told_who() {
 
 #[test]
 fn a_hand_in_the_race_wins_or_loses_as_any_other() {
-    if !support::has("/proc/locks", std::path::Path::new("/proc/locks").exists()) {
+    if !support::needs::there("/proc/locks", std::path::Path::new("/proc/locks").exists()) {
         return;
     }
     let (mut hand_won, mut hand_lost) = (0, 0);

@@ -302,7 +302,7 @@ mod a_hand {
     #[test]
     fn the_owner_is_the_file_s_and_not_the_one_who_looks() {
         let home = Home::new();
-        if !support::has("super-user to give files away", support::is_super_user()) {
+        if !support::needs::super_user() {
             return;
         }
         home.create(ID);
@@ -622,6 +622,20 @@ mod files_that_are_no_action {
     use super::*;
 
     #[test]
+    fn what_an_action_can_do_without_is_as_good_as_missing_where_a_hand_wrote_it_wrongly() {
+        let home = Home::new();
+        for (name, bytes) in [
+            ("attempt", br#"{"type":"redeploy","node":"piha","service":"web","attempt":-1,"plan":"none"}"#.as_slice()),
+            ("disk", br#"{"type":"disk_cleanup","node":"piha","service":"web","drift":{"type":"disk_pressure"}}"#),
+        ] {
+            home.put(&format!("actions/pending/{name}.json"), bytes);
+        }
+        let listing = actions::list(&home.root, &State::LIVE).unwrap();
+        let read: Vec<_> = listing.entries.iter().map(|e| (e.action.attempt, e.action.service.is_some())).collect();
+        assert_eq!((read, listing.invalid), (vec![(1, true), (1, false)], vec![]));
+    }
+
+    #[test]
     fn they_are_reported_left_where_they_are_and_never_moved() {
         let long = format!(r#"{{"type":"redeploy","node":"piha","service":"web","x":"{}"}}"#, "y".repeat(1 << 20));
         let deep = format!(r#"{{"type":"redeploy","node":"piha","service":"web","x":{}}}"#, "[".repeat(100_000));
@@ -636,7 +650,6 @@ mod files_that_are_no_action {
             ("other-type", br#"{"type":"rm","node":"piha","service":"web"}"#),
             ("no-node", br#"{"type":"redeploy","service":"web"}"#),
             ("no-service", br#"{"type":"redeploy","node":"piha"}"#),
-            ("disk-service", br#"{"type":"disk_cleanup","node":"piha","service":"web"}"#),
             ("bad-node", br#"{"type":"redeploy","node":"../../etc","service":"web"}"#),
             ("bad-service", br#"{"type":"redeploy","node":"piha","service":"$(id)"}"#),
             ("option", br#"{"type":"redeploy","node":"-oProxyCommand=id","service":"web"}"#),
@@ -644,7 +657,6 @@ mod files_that_are_no_action {
             ("newer", br#"{"schema":"hlctl.action/v2","type":"redeploy","node":"piha","service":"web"}"#),
             ("doubled-key", br#"{"type":"redeploy","node":"piha","service":"web","node":"vps"}"#),
             ("bad-history", br#"{"type":"redeploy","node":"piha","service":"web","history":{}}"#),
-            ("bad-attempt", br#"{"type":"redeploy","node":"piha","service":"web","attempt":-1}"#),
             ("nul", b"{\"type\":\"redeploy\",\"node\":\"pi\0ha\",\"service\":\"web\"}"),
             ("not-utf8", b"{\"type\":\"redeploy\",\"node\":\"piha\",\"service\":\"web\",\"x\":\"\xff\"}"),
             ("long", long.as_bytes()),
@@ -698,7 +710,7 @@ mod ownership {
 
     #[test]
     fn whatever_the_super_user_makes_belongs_to_the_owner_of_the_root() {
-        if !support::has("super-user to give files away", support::is_super_user()) {
+        if !support::needs::super_user() {
             return;
         }
         let dir = tempfile::tempdir().unwrap();

@@ -53,8 +53,8 @@ pub fn with_state(entry: &Entry) -> Fields {
     fields
 }
 
-/// One action.
-#[derive(Debug, Serialize)]
+/// One action: its file's object plus `state`, and beside it what is known of it now.
+#[derive(Debug)]
 pub struct ShowReport {
     /// Its file's object plus `state`.
     pub action: Fields,
@@ -63,11 +63,18 @@ pub struct ShowReport {
     /// How many older records of the ID there are in `actions/history/`.
     pub older: usize,
     /// The same as a value.
-    #[serde(skip)]
     pub entry: Entry,
     /// The time, for ages.
-    #[serde(skip)]
     pub now: Stamp,
+}
+
+impl Serialize for ShowReport {
+    fn serialize<S: serde::Serializer>(&self, output: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut fields = self.action.clone();
+        fields.set("planned", raw(&self.planned));
+        fields.set("older", raw(&self.older));
+        fields.serialize(output)
+    }
 }
 
 /// Looks one action up.
@@ -82,7 +89,7 @@ pub fn show(cx: &Context, args: &cli::Show) -> Result<ShowReport> {
     let entry = places.current().cloned().ok_or_else(unknown).advised()?;
     let planned = match entry.state {
         State::Pending | State::Approved => {
-            plan::run(cx, &cli::PlanArgs { id: Some(args.id.clone()), node: None })?.plans.pop()
+            plan::run(cx, &cli::PlanArgs { id: Some(args.id.clone()), node: None, fetch: false })?.plans.pop()
         }
         _ => None,
     };

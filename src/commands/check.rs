@@ -84,6 +84,7 @@ fn unknown_dependencies(desired: &Desired, host: &Host) -> Vec<String> {
 
 fn missing_plans(host: &Host) -> Vec<String> {
     let kinds = [ActionType::Redeploy, ActionType::ContainerRestart];
-    let of_services = host.watched().flat_map(|s| kinds.map(|kind| Plan::make(host, Some(s), kind).err()));
-    of_services.flatten().map(|e| e.to_string()).collect()
+    let of_services = host.watched().flat_map(|s| kinds.map(|kind| Plan::make(host, Some(s), kind, None).err()));
+    let of_the_disk = Plan::make(host, None, ActionType::DiskCleanup, None).err();
+    of_services.flatten().chain(of_the_disk).map(|e| e.to_string()).collect()
 }

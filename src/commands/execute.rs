@@ -1,6 +1,6 @@
 //! `hlctl execute`: claims what was approved, oldest first, one action at a time on each node, and runs it once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use serde::Serialize;
@@ -12,7 +12,6 @@ use crate::flow::action::ActionId;
 use crate::flow::config::Config;
 use crate::flow::desired::Desired;
 use crate::flow::lifecycle::State;
-use crate::flow::name::NodeName;
 use crate::store;
 use crate::store::actions::{self, Entry};
 use crate::store::pass::Pass;
@@ -23,6 +22,7 @@ mod claim;
 mod interrupted;
 mod one;
 mod tell;
+mod turns;
 
 /// What a pass did.
 #[derive(Debug, Default, Serialize)]
@@ -35,6 +35,8 @@ pub struct ExecuteReport {
     pub actions: Vec<Done>,
     /// The actions that stay approved, and why.
     pub left: BTreeMap<ActionId, String>,
+    /// The actions that wait for their maintenance window.
+    pub waiting: BTreeMap<ActionId, String>,
     /// What went wrong beside the actions.
     pub errors: Vec<String>,
 }
@@ -63,6 +65,10 @@ pub fn run(cx: &Context, args: &cli::Execute, say: Say<'_>) -> Result<ExecuteRep
     super::queue::refuse_mirror(&root)?;
     if args.dry_run {
         return preview(cx, &root);
+    }
+    if cx.alias_map.is_some() {
+        // A wrong map is an error before anything is written.
+        cx.desired()?;
     }
     let Some(pass) = Pass::start(&root, "execute").advised()? else {
         return Ok(ExecuteReport { busy: true, ..ExecuteReport::default() });
@@ -105,6 +111,7 @@ fn execute(cx: &Context, root: &Root, jobs: u16, say: Say<'_>) -> Result<Execute
     }
     let config = store::config::read(root).advised()?;
     let desired = cx.desired()?;
+    let cx = &cx.knowing(&desired);
     let shared = Shared { cx, root, desired: &desired, config: &config, say, report: Mutex::default() };
     shared.report(|r| r.errors.extend(listing.invalid.iter().map(|i| format!("not an action: {i}"))));
     let ready = settled(&shared, listing)?;
@@ -112,17 +119,15 @@ fn execute(cx: &Context, root: &Root, jobs: u16, say: Say<'_>) -> Result<Execute
     for entry in running {
         interrupted::finish(&shared, entry);
     }
-    let nodes = Mutex::new(by_node(&desired, approved).into_iter());
-    let next = || nodes.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
+    let approved = in_time(&shared, approved);
+    let nodes = approved.iter().map(|e| desired.canonical(&e.action.node)).collect::<BTreeSet<_>>().len();
+    let turns = turns::Turns::new(&desired, approved);
     std::thread::scope(|scope| {
-        for _ in 0..jobs {
-            scope.spawn(|| {
-                while let Some((_, entries)) = next() {
-                    one::run_node(&shared, entries);
-                }
-            });
+        for _ in 0..nodes.min(usize::from(jobs)) {
+            scope.spawn(|| turns.take(|entry, node| one::run(&shared, entry, node)));
         }
     });
+    shared.report(|r| r.left.extend(turns.left()));
     Ok(shared.report.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
 }
 
@@ -144,18 +149,18 @@ fn settled(shared: &Shared<'_>, mut listing: actions::Listing) -> Result<Vec<Ent
     Ok(settled)
 }
 
-/// Returns the approved actions of each node, oldest approval first; nodes in the order of their oldest.
-fn by_node(desired: &Desired, mut approved: Vec<Entry>) -> Vec<(NodeName, Vec<Entry>)> {
+/// Returns the approved actions whose node is not outside of its maintenance windows, oldest approval first. What has
+/// expired does not wait for a window.
+fn in_time(shared: &Shared<'_>, mut approved: Vec<Entry>) -> Vec<Entry> {
+    let now = shared.cx.now();
     approved.sort_by(|a, b| (a.since(), &a.action.id).cmp(&(b.since(), &b.action.id)));
-    let mut nodes: Vec<(NodeName, Vec<Entry>)> = Vec::new();
-    for entry in approved {
-        let node = desired.canonical(&entry.action.node);
-        match nodes.iter_mut().find(|(known, _)| *known == node) {
-            Some((_, entries)) => entries.push(entry),
-            None => nodes.push((node, vec![entry])),
-        }
-    }
-    nodes
+    approved.retain(|entry| {
+        let why = claim::waits(shared.desired, shared.config, entry, now);
+        let waits = why.is_some();
+        shared.report(|r| r.waiting.extend(why.map(|why| (entry.action.id.clone(), why))));
+        !waits
+    });
+    approved
 }
 
 /// Says what a pass would do, and does nothing.
@@ -165,9 +170,15 @@ fn preview(cx: &Context, root: &Root) -> Result<ExecuteReport> {
     let listing = actions::list(root, &[State::Approved])?;
     let mut report = ExecuteReport { dry_run: true, ..ExecuteReport::default() };
     report.errors.extend(listing.invalid.iter().map(|i| format!("not an action: {i}")));
-    for entry in by_node(&desired, listing.entries).into_iter().flat_map(|(_, entries)| entries) {
+    let mut entries = listing.entries;
+    entries.sort_by(|a, b| (a.since(), &a.action.id).cmp(&(b.since(), &b.action.id)));
+    for entry in entries {
         let id = entry.action.id.clone();
-        match claim::judge(&desired, &config, &entry, cx.now()) {
+        if let Some(why) = claim::waits(&desired, &config, &entry, cx.now()) {
+            report.waiting.insert(id, why);
+            continue;
+        }
+        match claim::judge(&desired, &config, &entry, &cx.secrets, cx.now()) {
             claim::Verdict::Stays(why) => drop(report.left.insert(id, why)),
             claim::Verdict::Fails(outcome) => report.actions.push(Done {
                 id,

@@ -3,19 +3,23 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
+use walkdir::WalkDir;
 
 use crate::cli;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::fail::{Advised, Result, fail};
 use crate::flow::lifecycle::State;
-use crate::store::root::Root;
-use crate::view::{Report, Style};
+use crate::store::root::{Root, RootError};
+use crate::view::{Report, Style, clean};
 
 /// What was made.
 #[derive(Debug, Serialize)]
 pub struct InitReport {
+    #[serde(serialize_with = "crate::flow::json::path")]
     root: PathBuf,
+    #[serde(skip)]
+    hosts: PathBuf,
     made: Vec<PathBuf>,
     dry_run: bool,
 }
@@ -38,16 +42,22 @@ pub fn run(cx: &Context, args: &cli::Init) -> Result<InitReport> {
             root.make_dir(&path.join(dir)).advised()?;
         }
         if args.owner.is_some() {
-            for dir in &wanted {
-                root.give(&path.join(dir)).advised()?;
+            // All that hlctl writes; what lies in hosts/ belongs to whoever put it there.
+            for entry in
+                wanted.iter().filter(|dir| !dir.starts_with("hosts")).flat_map(|dir| WalkDir::new(path.join(dir)))
+            {
+                root.give(entry?.path()).advised()?;
             }
         }
     }
-    Ok(InitReport { root: path.clone(), made: missing, dry_run: args.dry_run })
+    Ok(InitReport { root: path.clone(), hosts: cx.hosts_path(), made: missing, dry_run: args.dry_run })
 }
 
 fn make_root(cx: &Context, owner: Option<(u32, u32)>) -> Result<()> {
     let path = &cx.root;
+    if path.exists() && !path.is_dir() {
+        return Err(RootError::NotAFolder(path.clone())).advised();
+    }
     fs_err::create_dir_all(path).map_err(|e| {
         fail(format!("cannot make the root: {e}"), "run it with sudo, or name another root with --root")
     })?;
@@ -64,7 +74,7 @@ fn make_root(cx: &Context, owner: Option<(u32, u32)>) -> Result<()> {
 
 impl Report for InitReport {
     fn text(&self, _: Style) -> String {
-        let root = self.root.display();
+        let root = clean(&self.root.to_string_lossy()).into_owned();
         if self.made.is_empty() {
             return format!("{root}: everything is there\n");
         }
@@ -73,8 +83,9 @@ impl Report for InitReport {
         let inner = |path: &PathBuf| path.parent().is_some_and(|above| self.made.iter().any(|m| m == above));
         let list: Vec<String> = self.made.iter().filter(|m| !inner(m)).map(|m| format!("{}/", m.display())).collect();
         format!(
-            "{root}: {verb} {}\nnext: put a services.yaml into {root}/hosts/<node>/ and run `hlctl check`\n",
-            list.join(" ")
+            "{root}: {verb} {}\nnext: put a services.yaml into {}/<node>/ and run `hlctl check`\n",
+            list.join(" "),
+            clean(&self.hosts.to_string_lossy())
         )
     }
 

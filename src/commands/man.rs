@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn an_unknown_page_names_the_nearest() {
         let error = run(Some("obsrve"), None).unwrap_err();
-        assert_eq!(crate::fail::verdict(&error).0, Some("did you mean `hlctl man observe`?"));
+        assert_eq!(crate::fail::verdict(&error).0.as_deref(), Some("did you mean `hlctl man observe`?"));
         assert!(run(Some("files"), None).unwrap().text.contains("HLCTL-FILES"));
         assert!(run(Some("step-gate"), None).is_err());
     }

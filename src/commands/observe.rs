@@ -9,12 +9,11 @@ use crate::cli;
 use crate::context::Context;
 use crate::fail::{Advised, Fail, Result, fail};
 use crate::flow::time::Stamp;
-use crate::store::events::{self, ObserveFindings, ReadError, Reading};
+use crate::store::events::{self, Meter, ObserveFindings, ReadError, Reading};
 use crate::store::pass::Pass;
 use crate::store::root::Root;
 use crate::store::world;
-
-const IS_MIRROR: &str = "is-mirror";
+use crate::view::progress;
 
 /// What a pass did.
 #[derive(Debug, Serialize)]
@@ -23,6 +22,7 @@ pub enum ObserveReport {
     /// Another one is running.
     Busy {
         /// The root of both.
+        #[serde(serialize_with = "crate::flow::json::path")]
         root: PathBuf,
     },
     /// It looked at the events.
@@ -59,7 +59,7 @@ pub struct Observed {
 /// Runs one pass.
 pub fn run(cx: &Context, args: &cli::Observe) -> Result<ObserveReport> {
     let root = cx.root()?;
-    if root.state(IS_MIRROR).exists() {
+    if root.is_mirror() {
         return Err(fail(
             format!("{} is a mirror: its world comes from the control plane", cx.root.display()),
             "run `hlctl mirror` here, and `hlctl observe` on the control plane",
@@ -68,9 +68,9 @@ pub fn run(cx: &Context, args: &cli::Observe) -> Result<ObserveReport> {
     let now = cx.now();
     let full = args.full;
     let mut observed = if args.dry_run {
-        let reading = events::read(&root, now, full).advised()?;
-        let (services, nodes) = (reading.intake().fold.services(), reading.intake().fold.nodes());
-        observed(now, &reading, world::differs(&root, &services, &nodes))
+        let reading = read(&root, now, full).advised()?;
+        let differs = reading.world().is_some_and(|files| world::hashes(&root) != Some(files.hashes()));
+        observed(now, &reading, differs)
     } else {
         let Some(pass) = Pass::start(&root, "observe").advised()? else {
             return Ok(ObserveReport::Busy { root: cx.root.clone() });
@@ -91,11 +91,16 @@ pub fn run(cx: &Context, args: &cli::Observe) -> Result<ObserveReport> {
     Ok(ObserveReport::Done(observed))
 }
 
+/// Reads the events, with a progress bar where somebody may be waiting.
+fn read(root: &Root, now: Stamp, full: bool) -> std::result::Result<Reading, ReadError> {
+    let meter = Meter::default();
+    progress::show(&meter, || events::size(&root.events()), || events::read(root, now, full, &meter))
+}
+
 /// Reads what is new and writes what changed; the checkpoint last, so that a pass that is killed is repeated.
 fn observe(root: &Root, now: Stamp, full: bool) -> std::result::Result<Observed, Fail> {
-    let reading = events::read(root, now, full).map_err(|e: ReadError| Fail::from(e))?;
-    let fold = &reading.intake().fold;
-    let changed = world::write(root, &fold.services(), &fold.nodes())?;
+    let reading = read(root, now, full).map_err(|e: ReadError| Fail::from(e))?;
+    let changed = reading.world().map_or(Ok(false), |files| files.write(root))?;
     let observed = observed(now, &reading, changed);
     events::save_report(root, &observed.findings)?;
     events::save(root, &reading)?;
@@ -103,13 +108,13 @@ fn observe(root: &Root, now: Stamp, full: bool) -> std::result::Result<Observed,
 }
 
 fn observed(now: Stamp, reading: &Reading, changed: bool) -> Observed {
-    let fold = &reading.intake().fold;
+    let tally = reading.tally();
     Observed {
         dry_run: false,
         changed,
-        as_of: fold.as_of(),
-        services: fold.services().services.len(),
-        nodes: fold.nodes().nodes.len(),
+        as_of: tally.as_of,
+        services: tally.services,
+        nodes: tally.nodes,
         findings: ObserveFindings::of(reading),
         unreadable: reading.unreadable(),
         replayed: reading.replayed.clone(),

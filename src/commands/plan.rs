@@ -1,4 +1,7 @@
-//! `hlctl plan`: prints what would run, made from the desired state as it is now. Changes nothing.
+//! `hlctl plan`: prints what would run, made from the desired state as it is now. Changes nothing, but for `--fetch`,
+//! which notes in a pending action the commits that it would bring.
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -8,10 +11,12 @@ use crate::context::Context;
 use crate::fail::{Advised, Result};
 use crate::flow::action::ActionId;
 use crate::flow::lifecycle::State;
-use crate::flow::plan::Plan;
+use crate::flow::plan::{Fetched, Plan};
 use crate::flow::reconcile;
 use crate::store::actions::{self, Entry};
 use crate::store::transition::NotDone;
+
+mod fetch;
 
 /// The plans.
 #[derive(Debug, Serialize)]
@@ -31,6 +36,9 @@ pub struct Planned {
     pub plan: Option<Plan>,
     /// Why not.
     pub error: Option<String>,
+    /// What was fetched, and when: the commits that it brings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fetched: Option<Fetched>,
     /// The digest that an approval has pinned, where it is another than the plan's.
     pub pinned: Option<String>,
 }
@@ -39,7 +47,8 @@ pub struct Planned {
 pub fn run(cx: &Context, args: &cli::PlanArgs) -> Result<PlanReport> {
     let root = cx.root()?;
     let desired = cx.desired()?;
-    let entries = match &args.id {
+    let cx = &cx.knowing(&desired);
+    let mut entries = match &args.id {
         Some(id) => {
             let places = actions::find(&root, id).map_err(NotDone::from).advised()?;
             let unknown = || NotDone::Unknown { id: id.clone(), nearest: actions::nearest_id(&root, id) };
@@ -52,16 +61,32 @@ pub fn run(cx: &Context, args: &cli::PlanArgs) -> Result<PlanReport> {
             entries
         }
     };
+    let mut failed = BTreeMap::new();
+    if args.fetch {
+        super::queue::refuse_mirror(&root)?;
+        for entry in &mut entries {
+            if let Err(why) = fetch::into(cx, &root, &desired, entry) {
+                failed.insert(entry.action.id.clone(), why);
+            }
+        }
+    }
     let planned = |entry: &Entry| {
         let action = &entry.action;
-        let made = reconcile::make_plan(&desired, &action.node, action.service.as_ref(), action.kind);
+        let made = reconcile::make_plan(
+            &desired,
+            &action.node,
+            action.service.as_ref(),
+            action.kind,
+            action.commit(entry.state),
+        );
         let now = made.as_ref().ok().map(|plan| plan.digest.clone());
         let pinned =
             action.plan_digest.clone().filter(|pin| entry.state == State::Approved && now.as_ref() != Some(pin));
         Planned {
             id: action.id.clone(),
             state: entry.state,
-            error: made.as_ref().err().map(ToString::to_string),
+            error: made.as_ref().err().map(ToString::to_string).or_else(|| failed.get(&action.id).cloned()),
+            fetched: action.fetched.clone().filter(|f| action.commit(entry.state) == Some(&f.to)),
             plan: made.ok().map(|plan| plan.masked(&cx.secrets)),
             pinned,
         }

@@ -6,11 +6,15 @@ use crate::context::Context;
 use crate::fail::{Result, fail};
 use crate::flow::action::{ActionId, Via};
 use crate::flow::desired::HostError;
+use crate::flow::lifecycle::State;
+use crate::flow::mask::mask;
 use crate::flow::reconcile::Ended;
 use crate::flow::time::Stamp;
 use crate::store::actions::{self, Entry};
+use crate::store::pass;
 use crate::store::root::Root;
 use crate::store::transition::{self, Asked};
+use crate::view::clean;
 
 /// Refuses to decide anything on a mirror.
 pub fn refuse_mirror(root: &Root) -> Result<()> {
@@ -21,16 +25,19 @@ pub fn refuse_mirror(root: &Root) -> Result<()> {
     Err(fail(message, "do this on the control plane, or remove state/is-mirror if this is to become one"))
 }
 
-/// Returns who asks for a transition on the command line.
+/// Returns who asks for a transition on the command line. What they say is kept without secrets.
 pub fn asked(cx: &Context, note: Option<&str>) -> Asked {
-    Asked { at: cx.now(), by: cx.operator(), via: Via::Cli, peer: cx.peer.clone(), note: note.map(str::to_owned) }
+    let note = note.map(|note| mask(note, &cx.secrets));
+    Asked { at: cx.now(), by: cx.operator(), via: Via::Cli, peer: cx.peer.clone(), note }
 }
 
-/// Returns an error of a host file with its advice, in one line.
+/// Returns an error of a host file with its advice on a line of its own.
 pub fn host_error(error: &HostError) -> String {
+    let said = error.to_string();
+    let said = clean(&said);
     match &error.advice {
-        Some(advice) => format!("{error} ({advice})"),
-        None => error.to_string(),
+        Some(advice) => format!("{said}\nhelp: {}", clean(advice)),
+        None => format!("{said}\nhelp: mend it, then run `hlctl check`"),
     }
 }
 
@@ -53,7 +60,12 @@ pub fn ended_of(
                     false => Ok(entry),
                 });
                 match settled.transpose() {
-                    Ok(entry) => drop(entry.map(|entry| found.insert(id, ended(&entry)))),
+                    // What a hand moved there ends when it is first seen.
+                    Ok(entry) => drop(entry.map(|entry| {
+                        let seen = entry.standing.by_hand.then_some(now);
+                        let ended = ended(&entry);
+                        found.insert(id, Ended { at: ended.at.or(seen), ..ended })
+                    })),
                     Err(e) => errors.push(e.to_string()),
                 }
             }
@@ -61,6 +73,20 @@ pub fn ended_of(
         }
     }
     found
+}
+
+/// Writes down what a hand moved into an ended state since the last reconcile: only folders that changed since then
+/// are looked at, so that the cost does not grow with the age of the root.
+pub fn settle_ended(root: &Root, now: Stamp) -> Vec<String> {
+    let since = pass::last_run(root, "reconcile").map(|last| last.finished);
+    let changed: Vec<State> =
+        State::ENDED.into_iter().filter(|state| actions::changed_since(root, *state, since)).collect();
+    let listing = match actions::list(root, &changed) {
+        Ok(listing) => listing,
+        Err(e) => return vec![e.to_string()],
+    };
+    let by_hand = listing.entries.into_iter().filter(|entry| entry.standing.by_hand);
+    by_hand.filter_map(|entry| transition::settle_ended(root, entry, now).err()).map(|e| e.to_string()).collect()
 }
 
 /// Returns what an ended record says about holds and attempts.

@@ -23,6 +23,8 @@ use crate::store::pass::{self, Pass};
 use crate::store::root::Root;
 use crate::store::transition::{self, Asked, Changes, NotDone};
 
+mod auto;
+
 /// After how long the world is said to be old: ten minutes (contract section 5, rule 6).
 pub const OLD_WORLD_MS: i64 = 10 * 60 * 1000;
 
@@ -39,6 +41,8 @@ pub struct ReconcileReport {
     pub created: Vec<ActionId>,
     /// The IDs that were cancelled, and why.
     pub cancelled: BTreeMap<ActionId, &'static str>,
+    /// The IDs that the policy approved.
+    pub approved: Vec<ActionId>,
     /// What is worth knowing and no error.
     pub hints: Vec<String>,
     /// What went wrong while the rest was done.
@@ -51,6 +55,7 @@ pub fn run(cx: &Context, args: &cli::Reconcile) -> Result<ReconcileReport> {
     queue::refuse_mirror(&root)?;
     let config = store::config::read(&root).advised()?;
     let desired = cx.desired()?;
+    let cx = &cx.knowing(&desired);
     if args.dry_run {
         return Ok(reconcile(cx, &root, &config, &desired, true)?.report);
     }
@@ -105,8 +110,12 @@ fn reconcile(cx: &Context, root: &Root, config: &Config, desired: &Desired, dry_
         listing.entries.extend(settled);
     }
 
+    if !dry_run {
+        report.errors.extend(queue::settle_ended(root, now));
+    }
     let drift = drift::find(desired, &services, &nodes, config.silent_after, now);
     let ended = queue::ended_of(root, drift.iter().filter_map(|d| d.id()), now, dry_run, &mut report.errors);
+    let past = auto::past(root, drift.iter().filter_map(|d| d.id()), config, now);
     let before = store::drift::read(root).unwrap_or_default();
     let silences = store::silences::read(root, now).advised()?;
     let mut decision = reconcile::decide(&Inputs {
@@ -116,6 +125,7 @@ fn reconcile(cx: &Context, root: &Root, config: &Config, desired: &Desired, dry_
         open: listing.entries.iter().map(|e| (e.state, &e.action)).collect(),
         blocked: &blocked,
         ended: &ended,
+        past: &past,
         silences: &silences,
         before: &before,
         config,
@@ -129,6 +139,7 @@ fn reconcile(cx: &Context, root: &Root, config: &Config, desired: &Desired, dry_
     } else {
         carry_out(cx, root, &mut decision, now, &mut report);
         store::drift::write(root, &decision.rows).advised()?;
+        auto::approve(&auto::Inputs { cx, root, config, desired, services: &services }, &mut report)?;
     }
     let counts = counts(&decision.rows, &listing.entries, &report);
     report.drift = decision.rows;

@@ -31,6 +31,7 @@ pub fn run(cx: &Context, args: &cli::Request) -> Result<RequestReport> {
     let root = cx.root()?;
     queue::refuse_mirror(&root)?;
     let desired = cx.desired()?;
+    let cx = &cx.knowing(&desired);
     match (args.kind, &args.service) {
         (ActionType::DiskCleanup, Some(_)) => {
             return Err(usage("a disk_cleanup is of a node, not of a service", "leave the service out"));

@@ -6,6 +6,7 @@ use super::select;
 use crate::cli;
 use crate::context::Context;
 use crate::fail::{Advised, Result, fail, usage};
+use crate::flow::mask::mask;
 use crate::flow::name::{NodeName, ServiceName};
 use crate::flow::silence::Silence;
 use crate::store::silences;
@@ -45,8 +46,13 @@ pub fn run(cx: &Context, args: &cli::Silence) -> Result<SilenceReport> {
             ));
         };
         let until = now.plus(duration);
-        let silence =
-            Silence { node: node.clone(), service: service.clone(), until, by: cx.operator(), why: why.clone() };
+        let silence = Silence {
+            node: node.clone(),
+            service: service.clone(),
+            until,
+            by: cx.operator(),
+            why: mask(why, &cx.secrets),
+        };
         if args.dry_run {
             return Ok(SilenceReport { silences: vec![silence], dry_run: true });
         }

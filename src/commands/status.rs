@@ -5,9 +5,13 @@ use std::collections::BTreeSet;
 use crate::context::Context;
 use crate::fail::{Advised, Result};
 use crate::flow::action::ActionId;
+use crate::flow::config::Config;
+use crate::flow::drift::DriftRow;
 use crate::flow::lifecycle::State;
-use crate::flow::reconcile::Ended;
-use crate::flow::status::{self, Inputs, PassFacts, Summary};
+use crate::flow::policy::FLAPS;
+use crate::flow::reconcile::{self, Ended};
+use crate::flow::status::{self, Flapping, Inputs, PassFacts, Summary};
+use crate::flow::time::Stamp;
 use crate::flow::world::{self, NODES_SCHEMA, Nodes};
 use crate::store;
 use crate::store::actions::Listing;
@@ -23,8 +27,11 @@ pub fn run(cx: &Context) -> Result<Summary> {
     let none = || Nodes { schema: NODES_SCHEMA.into(), as_of: None, nodes: Vec::new() };
     let nodes = store::world::read_nodes(&root).advised()?.unwrap_or_else(none);
     let world = services.map(|services| world::canonical(&services, &nodes, &desired.aliases));
-    let drift = store::drift::read(&root).unwrap_or_default();
+    let mut drift = store::drift::read(&root).unwrap_or_default();
     let live = store::actions::list(&root, &State::LIVE)?;
+    for row in &mut drift {
+        tell_hold(cx, &root, &config, &live, row);
+    }
     let findings = store::events::report(&root).unwrap_or_default();
     let Troubles { failed, invalid } = troubles(&root, &live)?;
     let pending = live.entries.iter().filter(|e| e.state == State::Pending);
@@ -39,10 +46,42 @@ pub fn run(cx: &Context) -> Result<Summary> {
         rejects: findings.rejected,
         waiting: findings.waiting.count,
         waiting_nodes: findings.waiting.nodes,
+        flapping: flapping(&root, &drift, &live, &config, cx.now()),
         invalid,
         silent_after: config.silent_after,
         now: cx.now(),
     }))
+}
+
+/// Returns the actions of the drift and of the queue that were needed again and again within the window.
+fn flapping(root: &Root, drift: &[DriftRow], live: &Listing, config: &Config, now: Stamp) -> Vec<Flapping> {
+    let of_drift = drift.iter().filter_map(|row| row.action.as_ref()?.parse::<ActionId>().ok());
+    let ids: BTreeSet<ActionId> = of_drift.chain(live.entries.iter().map(|e| e.action.id.clone())).collect();
+    let window = config.flap_window;
+    let since = now.plus_millis(-i64::try_from(window.as_millis()).unwrap_or(i64::MAX));
+    let of = |id: ActionId| {
+        let mut queued = store::actions::past(root, &id, since).queued;
+        queued.retain(|at| *at > since);
+        queued.sort_unstable();
+        (queued.len() >= FLAPS).then_some(Flapping { id, queued })
+    };
+    ids.into_iter().filter_map(of).collect()
+}
+
+/// An action that has ended since the last reconcile is no longer the answer to its drift: says how long it holds
+/// its ID.
+fn tell_hold(cx: &Context, root: &Root, config: &Config, live: &Listing, row: &mut DriftRow) {
+    let Some(id) = row.action.as_ref().and_then(|id| id.parse::<ActionId>().ok()) else { return };
+    if live.entries.iter().any(|e| e.action.id == id) {
+        return;
+    }
+    row.action = None;
+    let newest = store::actions::ended(root, &id).ok().and_then(|list| list.into_iter().next());
+    let hold = newest.and_then(|entry| reconcile::hold_after(&super::queue::ended(&entry), None, config, cx.now()));
+    if let Some(hold) = hold {
+        row.held_until = hold.until;
+        row.held_by = Some(hold.why);
+    }
 }
 
 fn facts(root: &Root, name: &str) -> Option<PassFacts> {
@@ -70,7 +109,9 @@ fn troubles(root: &Root, live: &Listing) -> Result<Troubles> {
             failed.push((entry.action.id.clone(), error.unwrap_or_else(|| "no reason was recorded".into())));
         }
     }
-    let no_action = live.invalid.iter().chain(&listing.invalid).map(|i| format!("not an action: {i}"));
+    let others = store::actions::list(root, &[State::Completed, State::Rejected, State::Cancelled])?;
+    let no_action =
+        live.invalid.iter().chain(&listing.invalid).chain(&others.invalid).map(|i| format!("not an action: {i}"));
     let doubled =
         live.doubled().into_keys().map(|id| format!("{id} stands in two states at once: remove one of the files"));
     Ok(Troubles { failed, invalid: no_action.chain(doubled).collect() })

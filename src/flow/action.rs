@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::fields::Fields;
 use super::lifecycle::State;
 use super::name::{NodeName, ServiceName};
+use super::plan::{Commit, Fetched};
 use super::time::Stamp;
 
 /// The format of an action file.
@@ -93,6 +94,14 @@ impl ActionId {
     pub const MAX: usize = 200;
 
     /// Returns the ID that a drift of this service always gets.
+    ///
+    /// ```
+    /// use hlctl::flow::action::{ActionId, ActionType};
+    ///
+    /// let (node, service) = ("piha".parse().unwrap(), "mosquitto".parse().unwrap());
+    /// let id = ActionId::of(ActionType::ContainerRestart, &node, Some(&service));
+    /// assert_eq!(id.as_str(), "container-restart-piha-mosquitto");
+    /// ```
     pub fn of(kind: ActionType, node: &NodeName, service: Option<&ServiceName>) -> Self {
         let kind = kind.as_str().replace('_', "-");
         Self(match service {
@@ -112,7 +121,7 @@ impl FromStr for ActionId {
     fn from_str(text: &str) -> Result<Self, String> {
         let first = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
         let all = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-        if first && all && text.len() <= Self::MAX && !text.ends_with(".tmp") {
+        if first && all && text.len() <= Self::MAX {
             Ok(Self(text.to_owned()))
         } else {
             Err(format!("{text:?} is not an action ID: up to {} of a-z A-Z 0-9 . _ -", Self::MAX))
@@ -170,11 +179,16 @@ pub struct HistoryEntry {
     /// Who did it.
     #[serde(default)]
     pub by: String,
-    /// By which way.
+    /// By which way; an entry that does not say was written by hand.
+    #[serde(default = "by_hand")]
     pub via: Via,
     /// What they said, or a reason.
     #[serde(default)]
     pub note: Option<String>,
+}
+
+fn by_hand() -> Via {
+    Via::Hand
 }
 
 /// The drift for which an action was made.
@@ -186,8 +200,9 @@ pub struct DriftNote {
     /// The reason that the agent gave.
     #[serde(default)]
     pub reason: Option<String>,
-    /// When reconcile first saw it.
-    pub detected_at: Stamp,
+    /// Since when it has lasted, as far as reconcile could tell.
+    #[serde(default)]
+    pub detected_at: Option<Stamp>,
 }
 
 /// How an execution ended. Unknown fields are kept where the file is rewritten.
@@ -214,6 +229,12 @@ pub struct Outcome {
     /// What a person should know beyond the reason: the last line of an error, what was restored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// The last lines of the containers' logs, where health did not come.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub container_log: Vec<String>,
+    /// How the plan differs from the approved one, as a unified diff.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
     /// Hints for the operator, such as `may_still_run`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<String>,
@@ -244,6 +265,10 @@ pub struct Action {
     pub hints: Vec<String>,
     /// The digest of the plan in the file, if it has one.
     pub plan_digest: Option<String>,
+    /// The commit that the plan in the file goes to, if it names one.
+    pub plan_commit: Option<Commit>,
+    /// What `plan --fetch` found, where it was asked.
+    pub fetched: Option<Fetched>,
     /// Its life so far, as the file tells it: see [`super::lifecycle::standing`].
     pub history: Vec<HistoryEntry>,
     /// How it ended, or how its end was about to be recorded.
@@ -279,26 +304,41 @@ impl Action {
         let node: NodeName = get(&fields, "node")?.ok_or_else(|| bad("it has no `node`"))?;
         let service: Option<ServiceName> = get(&fields, "service")?;
         match kind {
-            ActionType::DiskCleanup if service.is_some() => return Err(bad("a disk_cleanup has no `service`")),
             ActionType::Redeploy | ActionType::ContainerRestart if service.is_none() => {
                 return Err(bad(format!("a {kind} needs a `service`")));
             }
             _ => {}
         }
-        let plan: Option<PlanPin> = get(&fields, "plan")?;
+        let pin: PlanPin = spare(&fields, "plan").unwrap_or_default();
         Ok(Action {
             id: id.clone(),
             kind,
             node,
-            service,
-            attempt: get(&fields, "attempt")?.unwrap_or(1),
-            drift: get(&fields, "drift")?,
-            hints: get(&fields, "hints")?.unwrap_or_default(),
-            plan_digest: plan.and_then(|p| p.digest),
+            // A disk is the node's, whatever service a hand wrote beside it.
+            service: service.filter(|_| kind != ActionType::DiskCleanup),
+            attempt: spare(&fields, "attempt").unwrap_or(1),
+            drift: spare(&fields, "drift"),
+            hints: spare(&fields, "hints").unwrap_or_default(),
+            plan_digest: pin.digest(),
+            plan_commit: pin.commit(),
+            fetched: spare(&fields, "fetched"),
             history: get(&fields, "history")?.unwrap_or_default(),
-            result: get(&fields, "result")?,
+            result: spare(&fields, "result"),
             fields,
         })
+    }
+
+    /// Returns the commit to which its plan goes in a state: fetched while it is pending, then the one approved.
+    pub fn commit(&self, state: State) -> Option<&Commit> {
+        match state {
+            State::Pending => self.fetched.as_ref().map(|f| &f.to),
+            State::Approved
+            | State::Running
+            | State::Completed
+            | State::Failed
+            | State::Rejected
+            | State::Cancelled => self.plan_commit.as_ref(),
+        }
     }
 
     /// Returns whether both are about the same service, or both about the same node's disk.
@@ -307,10 +347,23 @@ impl Action {
     }
 }
 
-#[derive(Deserialize)]
+/// What an action's file pins. A digest or a commit that is none is still no leave to run another plan.
+#[derive(Default, Deserialize)]
 struct PlanPin {
     #[serde(default)]
-    digest: Option<String>,
+    digest: Option<serde_json::Value>,
+    #[serde(default)]
+    commit: Option<serde_json::Value>,
+}
+
+impl PlanPin {
+    fn digest(&self) -> Option<String> {
+        self.digest.as_ref().map(|digest| digest.as_str().map_or_else(|| digest.to_string(), str::to_owned))
+    }
+
+    fn commit(&self) -> Option<Commit> {
+        Commit::try_from(self.commit.as_ref()?.as_str()?.to_owned()).ok()
+    }
 }
 
 /// Returns a field; absent and `null` are none.
@@ -319,6 +372,11 @@ fn get<T: serde::de::DeserializeOwned>(fields: &Fields, name: &str) -> Result<Op
         None => Ok(None),
         Some(raw) => serde_json::from_str(raw.get()).map_err(|e| bad(format!("field `{name}`: {e}"))),
     }
+}
+
+/// Returns a field that an action can do without: what a hand wrote wrongly there is as good as nothing.
+fn spare<T: serde::de::DeserializeOwned>(fields: &Fields, name: &str) -> Option<T> {
+    get(fields, name).ok().flatten()
 }
 
 /// Returns a value as raw JSON, to be put into a file's fields.

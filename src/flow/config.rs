@@ -128,7 +128,19 @@ pub struct Window {
     #[serde(default)]
     pub days: Vec<Day>,
     /// The IANA time zone; default UTC.
-    pub zone: Option<String>,
+    pub zone: Option<Zone>,
+}
+
+/// A time zone by its IANA name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "String")]
+pub struct Zone(pub chrono_tz::Tz);
+
+impl TryFrom<String> for Zone {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map(Zone).map_err(|_| format!("{text:?} is not a time zone such as Europe/Warsaw"))
+    }
 }
 
 /// A time of day.
@@ -287,6 +299,7 @@ events_quota: 1GiB
             ("silent_nodes: maybe", "unknown variant"),
             ("policy: {auto_approve: [{}]}", "names a risk"),
             ("policy: {windows: [{from: '25:00', to: '1:00'}]}", "time of day"),
+            ("policy: {windows: [{from: '1:00', to: '2:00', zone: Warsaw}]}", "not a time zone"),
             ("policy: {approval_ttl: never}", "not a duration"),
             ("serve: {trusted_proxies: [nginx]}", "IP address"),
             ("agent: {unhealthy_after: 0}", "nonzero"),

@@ -31,6 +31,10 @@ pub struct Host {
     /// The services with a Compose override file, and its path: absolute on a local node, below the repository
     /// on others.
     pub overrides: BTreeMap<ServiceName, String>,
+    /// The sha256 of each override file.
+    pub override_sums: BTreeMap<ServiceName, String>,
+    /// The names of the projects' Compose files, where the node is this machine and they are there.
+    pub compose_files: BTreeMap<ServiceName, String>,
 }
 
 impl Host {
@@ -331,6 +335,8 @@ mod tests {
                 file,
                 services: hostfile::parse_services(services).unwrap(),
                 overrides: BTreeMap::new(),
+                override_sums: BTreeMap::new(),
+                compose_files: BTreeMap::new(),
             };
             (node, Ok(host))
         };

@@ -203,6 +203,8 @@ impl Lab {
                 services: hostfile::parse_services(&format!("services: {services}")).unwrap(),
                 file,
                 overrides: BTreeMap::new(),
+                override_sums: BTreeMap::new(),
+                compose_files: BTreeMap::new(),
             }
         };
         let error = |message: &String| HostError {
@@ -252,6 +254,7 @@ impl Lab {
             open: self.open.iter().map(|(state, action)| (*state, action)).collect(),
             blocked: &self.blocked,
             ended: &self.ended,
+            past: &BTreeMap::new(),
             silences: &self.silences,
             before: &self.before,
             config: &self.config,

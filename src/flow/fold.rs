@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use super::event::{Event, Kind, Level, disk_details, text};
 use super::name::{NodeName, ServiceName};
@@ -33,8 +34,8 @@ pub struct Fold {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Node {
     last_seen: Option<Stamp>,
-    heartbeat: Option<Newest<Details>>,
-    disk: Option<Newest<(Level, Disk)>>,
+    heartbeat: Option<Newest<Raw>>,
+    disk: Option<Newest<Option<(Level, Disk)>>>,
     disk_normal_at: Option<Stamp>,
     services: BTreeMap<ServiceName, Service>,
 }
@@ -47,11 +48,39 @@ struct Service {
     last_unhealthy: Option<Stamp>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct State {
     status: String,
     reason: Option<String>,
-    details: Details,
+    details: Raw,
+}
+
+/// `details` as they came; made compact only where they are shown, because most of them never are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Raw(String);
+
+impl Raw {
+    /// Takes an event's details over, into the memory that is there.
+    fn set(&mut self, event: &Event<'_>) {
+        self.0.clear();
+        self.0.push_str(event.details.map_or("{}", RawValue::get));
+    }
+
+    fn details(&self) -> Details {
+        serde_json::from_str(&self.0).map(Details::new).unwrap_or_default()
+    }
+}
+
+impl Serialize for Raw {
+    fn serialize<S: Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
+        serde_json::from_str::<&RawValue>(&self.0).map_err(serde::ser::Error::custom)?.serialize(output)
+    }
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        Box::<RawValue>::deserialize(input).map(|raw| Self(String::from(Box::<str>::from(raw))))
+    }
 }
 
 /// What the newest event of a kind said.
@@ -63,10 +92,18 @@ struct Newest<T> {
 }
 
 impl<T> Newest<T> {
-    /// Puts a value into the slot if its event is newer than the one there; it is only made then.
-    fn offer(slot: &mut Option<Self>, ts: Stamp, at: &Place, value: impl FnOnce() -> T) {
-        if slot.as_ref().is_none_or(|old| (old.ts, &old.at) < (ts, at)) {
-            *slot = Some(Self { ts, at: at.clone(), value: value() });
+    /// Changes the slot's value if its event is newer than the one there; memory that is there is used again.
+    fn offer(slot: &mut Option<Self>, ts: Stamp, at: &Place, set: impl FnOnce(&mut T))
+    where
+        T: Default,
+    {
+        match slot {
+            Some(old) if (old.ts, &old.at) >= (ts, at) => return,
+            Some(old) => (old.ts, old.at) = (ts, at.clone()),
+            None => *slot = Some(Self { ts, at: at.clone(), value: T::default() }),
+        }
+        if let Some(newest) = slot {
+            set(&mut newest.value);
         }
     }
 
@@ -99,12 +136,12 @@ impl Fold {
                     service.add(event, at);
                 }
             }
-            Kind::Heartbeat => Newest::offer(&mut node.heartbeat, event.ts, at, || details(event)),
+            Kind::Heartbeat => Newest::offer(&mut node.heartbeat, event.ts, at, |raw| raw.set(event)),
             Kind::Disk(level) => {
                 if *level == Level::Normal {
                     node.disk_normal_at = node.disk_normal_at.max(ts);
                 }
-                Newest::offer(&mut node.disk, event.ts, at, || (*level, disk(event)));
+                Newest::offer(&mut node.disk, event.ts, at, |value| *value = Some((*level, disk(event))));
             }
             Kind::Action | Kind::Unknown => {}
         }
@@ -127,6 +164,31 @@ impl Fold {
                 ours.last_unhealthy = ours.last_unhealthy.max(theirs.last_unhealthy);
                 Newest::merge(&mut ours.newest, theirs.newest);
             }
+        }
+    }
+
+    /// Returns whether the world would, or at another event's loss might, be another one without this event: it
+    /// says something itself, or hides an older one. In doubt it is needed: of events of one time all are.
+    pub fn needs(&self, event: &Event<'_>) -> bool {
+        let ts = Some(event.ts);
+        let Some(node) = self.nodes.get(&*event.node).filter(|_| ts < self.as_of) else { return true };
+        if event.is_sign_of_life() && ts >= node.last_seen {
+            return true;
+        }
+        match &event.kind {
+            Kind::Healthy | Kind::Unhealthy | Kind::Status(_) | Kind::Removed => {
+                let service = node.services.get(event.service.as_deref().unwrap_or_default());
+                service.is_none_or(|service| match event.status() {
+                    Some("healthy") if ts >= service.last_healthy => true,
+                    Some(status) if status != "healthy" && ts >= service.last_unhealthy => true,
+                    Some(_) | None => ts >= service.newest.as_ref().map(|n| n.ts),
+                })
+            }
+            Kind::Heartbeat => ts >= node.heartbeat.as_ref().map(|n| n.ts),
+            Kind::Disk(level) => {
+                ts >= node.disk.as_ref().map(|n| n.ts) || (*level == Level::Normal && ts >= node.disk_normal_at)
+            }
+            Kind::Action | Kind::Unknown => false,
         }
     }
 
@@ -174,13 +236,14 @@ impl Service {
             Some(false) => self.last_unhealthy = self.last_unhealthy.max(Some(event.ts)),
             None => {}
         }
-        Newest::offer(&mut self.newest, event.ts, at, || {
-            let reason = event.reason.as_deref().filter(|_| healthy == Some(false));
-            event.status().map(|status| State {
-                status: status.to_owned(),
-                reason: reason.map(str::to_owned),
-                details: details(event),
-            })
+        Newest::offer(&mut self.newest, event.ts, at, |value| match event.status() {
+            None => *value = None,
+            Some(status) => {
+                let state = value.get_or_insert_default();
+                status.clone_into(&mut state.status);
+                state.reason = event.reason.as_deref().filter(|_| healthy == Some(false)).map(str::to_owned);
+                state.details.set(event);
+            }
         });
     }
 
@@ -195,27 +258,23 @@ impl Service {
             last_event: newest.ts,
             last_healthy: self.last_healthy,
             last_unhealthy: self.last_unhealthy,
-            details: state.details.clone(),
+            details: state.details.details(),
         })
     }
 }
 
 impl Node {
     fn row(&self, name: &NodeName) -> Option<NodeRow> {
-        let disk = self.disk.as_ref().map(|newest| &newest.value);
+        let disk = self.disk.as_ref().and_then(|newest| newest.value.as_ref());
         (self.last_seen.is_some() || disk.is_some()).then(|| NodeRow {
             node: name.clone(),
             last_seen: self.last_seen,
             disk_pressure: disk.map(|(level, _)| *level),
             disk: disk.map(|(_, disk)| disk.clone()),
             disk_normal_at: self.disk_normal_at,
-            details: self.heartbeat.as_ref().map(|h| h.value.clone()).unwrap_or_default(),
+            details: self.heartbeat.as_ref().map(|h| h.value.details()).unwrap_or_default(),
         })
     }
-}
-
-fn details(event: &Event<'_>) -> Details {
-    event.details.map(Details::new).unwrap_or_default()
 }
 
 fn disk(event: &Event<'_>) -> Disk {

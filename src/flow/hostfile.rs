@@ -29,6 +29,17 @@ pub enum Runtime {
     Command,
 }
 
+/// Whose systemd runs a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// The machine's.
+    #[default]
+    System,
+    /// The user's own.
+    User,
+}
+
 /// What to do after an execution that did not bring health.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -161,7 +172,26 @@ impl TryFrom<Vec<String>> for Argv {
 }
 
 /// What replaces the default steps of an action.
-pub type Recipes = BTreeMap<ActionType, Vec<Argv>>;
+pub type Recipes = BTreeMap<ActionType, Recipe>;
+
+/// The commands of an action, at least one: an action that does nothing would always end well.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "Vec<Argv>")]
+pub struct Recipe(Vec<Argv>);
+
+impl Recipe {
+    /// Returns the commands in their order.
+    pub fn steps(&self) -> &[Argv] {
+        &self.0
+    }
+}
+
+impl TryFrom<Vec<Argv>> for Recipe {
+    type Error = &'static str;
+    fn try_from(steps: Vec<Argv>) -> Result<Self, Self::Error> {
+        if steps.is_empty() { Err("a recipe needs at least one command") } else { Ok(Recipe(steps)) }
+    }
+}
 
 /// A path as a host file may give it: no control characters, not looking like an option.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
@@ -247,6 +277,8 @@ pub struct Settings {
     pub monitor: bool,
     /// What runs it.
     pub runtime: Runtime,
+    /// Whose unit it is, where it is one.
+    pub scope: Scope,
     /// The Compose project's folder, or its file, below the repository.
     pub compose: Option<RepoPath>,
     /// The Compose project's name, where it is not the folder's.
@@ -275,12 +307,23 @@ pub struct Settings {
     pub recipes: Recipes,
 }
 
+impl Settings {
+    /// Refuses what no single field can see.
+    fn checked<E: Error>(self) -> Result<Self, E> {
+        if self.min_healthy > self.healthy_deadline {
+            return Err(E::custom("`min_healthy` is longer than `healthy_deadline`: health could never be seen"));
+        }
+        Ok(self)
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
             name: None,
             monitor: true,
             runtime: Runtime::Compose,
+            scope: Scope::System,
             compose: None,
             project: None,
             profiles: Vec::new(),
@@ -308,7 +351,8 @@ pub fn parse_services(text: &str) -> Result<Vec<Service>, YamlError> {
         Ok(file) => return Ok(file.services.0),
         Err(error) => error,
     };
-    if error.advice.is_none() && (error.message.contains("services") || text.trim().is_empty()) {
+    let of_the_list = ["services: invalid type", "services: an empty map", "missing field `services`"];
+    if error.advice.is_none() && (of_the_list.iter().any(|m| error.message.starts_with(m)) || text.trim().is_empty()) {
         error.advice = Some("write `services:` with a list of names, or `services: []` for none".into());
     }
     Err(error)
@@ -344,7 +388,7 @@ impl<'de> Visitor<'de> for ListVisitor {
         let mut seen = BTreeSet::new();
         let mut services = Vec::new();
         while let Some(name) = map.next_key_seed(NameSeed { seen: &mut seen })? {
-            let settings = map.next_value::<Option<Settings>>()?.unwrap_or_default();
+            let settings = map.next_value::<Option<Settings>>()?.unwrap_or_default().checked::<A::Error>()?;
             if settings.name.as_ref().is_some_and(|n| *n != name) {
                 return Err(A::Error::custom(format!("the name under {name} is another one")));
             }
@@ -411,7 +455,7 @@ impl<'de> Visitor<'de> for ItemSeed<'_> {
         Ok(Service { name, settings: Settings::default() })
     }
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Service, A::Error> {
-        let settings = Settings::deserialize(MapAccessDeserializer::new(map))?;
+        let settings = Settings::deserialize(MapAccessDeserializer::new(map))?.checked::<A::Error>()?;
         let name = settings.name.clone().ok_or_else(|| A::Error::custom("a service without a `name`"))?;
         let name = NameSeed { seen: self.seen }.check(name.as_str())?;
         Ok(Service { name, settings })
@@ -438,13 +482,23 @@ pub struct HostFile {
     pub ssh: Option<Destination>,
     /// The checkout with the Compose projects, on the node.
     pub repo: Option<HostPath>,
-    /// Other names under which its agent reports.
+    /// Other names under which its agent reports, each once.
+    #[serde(deserialize_with = "each_once")]
     pub aliases: Vec<NodeName>,
     /// Its disk's thresholds.
     pub disk: Disk,
     /// What replaces the default steps, for all its services.
     #[serde(with = "::serde_with::rust::maps_duplicate_key_is_error")]
     pub recipes: Recipes,
+}
+
+fn each_once<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<NodeName>, D::Error> {
+    let names = Vec::<NodeName>::deserialize(input)?;
+    let mut seen = BTreeSet::new();
+    match names.iter().find(|name| !seen.insert(*name)) {
+        Some(twice) => Err(D::Error::custom(format!("the alias {twice} stands twice"))),
+        None => Ok(names),
+    }
 }
 
 /// Thresholds of a node's disk.
@@ -538,7 +592,7 @@ services:
         assert!(list[0].settings.monitor && !list[1].settings.monitor);
         let z = &list[2].settings;
         assert_eq!(z.check.as_ref().unwrap(), &Check::Tcp(Address { host: "127.0.0.1".into(), port: 8080 }));
-        assert_eq!(z.recipes[&ActionType::Redeploy][1].words(), ["make", "up"]);
+        assert_eq!(z.recipes[&ActionType::Redeploy].steps()[1].words(), ["make", "up"]);
         assert_eq!(z.on_failure, OnFailure::Rollback);
     }
 
@@ -562,6 +616,7 @@ services:
         for (field, word) in [
             ("monitor: no", "bool"),
             ("runtime: podman", "unknown variant"),
+            ("scope: root", "unknown variant"),
             ("compose: /etc", "below the repository"),
             ("compose: ../up", "below the repository"),
             ("compose: -f", "not a path"),
@@ -586,6 +641,8 @@ services:
             ("recipes: {redeploy: ['git pull']}", "sequence"),
             ("recipes: {redeploy: [[a]], redeploy: [[b]]}", "duplicate"),
             ("recipes: {redeploy: [['-x']]}", "not a program"),
+            ("recipes: {redeploy: []}", "at least one command"),
+            ("min_healthy: 2m\n    healthy_deadline: 1m", "longer than"),
             ("moniter: false", "unknown field"),
             ("monitor: true\n    monitor: true", "duplicate"),
         ] {
@@ -622,6 +679,7 @@ services:
             "disk: {high: 101}",
             "aliases: ['../x']",
             "aliases: node-2",
+            "aliases: [x, x]",
             "repo: ''",
             "repo: \"a\\nb\"",
             "conection: ssh",

@@ -42,6 +42,11 @@ pub struct Rejects {
 }
 
 impl Rejects {
+    /// Returns whether nothing was set aside.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// Counts one and keeps it if it is among the newest.
     pub fn add(&mut self, file: &str, line: Option<u64>, cause: &str) {
         self.count += 1;

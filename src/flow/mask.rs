@@ -22,11 +22,39 @@ pub fn secrets_of_env_file(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Returns a text with every secret masked, longer ones first.
+/// Returns a text with every secret masked, also where it stands escaped in JSON. Of secrets that overlap nothing is
+/// left.
 pub fn mask(text: &str, secrets: &[String]) -> String {
-    let mut ordered: Vec<&String> = secrets.iter().collect();
-    ordered.sort_by_key(|s| std::cmp::Reverse(s.len()));
-    ordered.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), MASK))
+    let mut hidden: Vec<(usize, usize)> = Vec::new();
+    for secret in secrets {
+        let escaped = serde_json::Value::from(secret.as_str()).to_string();
+        let forms = [secret.as_str(), escaped.trim_matches('"')];
+        let found = forms.into_iter().filter(|f| !f.is_empty()).flat_map(|form| places(text, form));
+        hidden.extend(found);
+    }
+    hidden.sort_unstable();
+    let (mut masked, mut at) = (String::with_capacity(text.len()), 0);
+    for (from, to) in hidden {
+        if from >= at {
+            masked.push_str(&text[at..from]);
+            masked.push_str(MASK);
+        }
+        at = at.max(to);
+    }
+    masked.push_str(&text[at..]);
+    masked
+}
+
+/// Returns where a form stands, occurrences that overlap each other included.
+fn places(text: &str, form: &str) -> Vec<(usize, usize)> {
+    let step = form.chars().next().map_or(1, char::len_utf8);
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(at) = text.get(from..).and_then(|rest| rest.find(form)) {
+        found.push((from + at, from + at + form.len()));
+        from += at + step;
+    }
+    found
 }
 
 #[cfg(test)]
@@ -45,6 +73,9 @@ mod tests {
     fn a_secret_within_another_does_not_show_its_rest() {
         let secrets = ["abcdef".to_owned(), "abcdefghi".to_owned()];
         assert_eq!(mask("x abcdefghi abcdef y", &secrets), "x *** *** y");
+        let overlapping = ["abcabc".to_owned(), "bcXYZ1".to_owned()];
+        assert_eq!(mask("<abcabcabcXYZ1>", &overlapping), "<***>");
+        assert_eq!(mask(r#"["a'b\"c$d secret"]"#, &[r#"a'b"c$d secret"#.to_owned()]), r#"["***"]"#);
         assert_eq!(secrets_of_env_file("A=1\nexport DB_PASSWORD=\"s3cret!\"\nTOKEN=x\n"), ["s3cret!"]);
     }
 }

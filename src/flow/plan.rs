@@ -6,16 +6,21 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::action::ActionType;
-use super::desired::{Connection, Host};
+use super::desired::Host;
 use super::digest::Digester;
 use super::hostfile::{Check, OnFailure, Runtime, Service};
 use super::mask::mask;
+pub use commit::Commit;
+pub use fetched::Fetched;
+use make::Maker;
+
+mod commit;
+mod compose;
+mod fetched;
+mod make;
 
 /// Seconds between the SIGTERM of a step that took too long and its SIGKILL (contract 5.3).
 pub const KILL_AFTER_S: u64 = 10;
-
-/// The time of a step that belongs to no service: a disk clean-up's.
-const NODE_STEP: Duration = Duration::from_secs(600);
 
 /// Where a host's repository is looked for when `repo:` does not say.
 pub const DEFAULT_REPO: &str = "~/homelab";
@@ -25,6 +30,15 @@ pub const DEFAULT_REPO: &str = "~/homelab";
 pub struct Plan {
     /// `sha256:…` over everything below.
     pub digest: String,
+    /// The commit that an approval has pinned, by its full name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Commit>,
+    /// The sha256 of the Compose override file in `hosts/`, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub override_sha256: Option<String>,
+    /// What the node is asked, without changing anything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asks: Vec<Ask>,
     /// The commands.
     pub steps: Vec<Step>,
     /// How health is verified afterwards, if the service says how.
@@ -49,7 +63,64 @@ pub struct Step {
     /// Whether the leading `docker compose` stands for whichever compose command the node has.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub compose: bool,
+    /// Whether words in angle brackets ([`name`]) stand for what only the node knows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub named: bool,
+    /// Whether the plan goes on when it fails: a later step finds out whether that matters.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_fail: bool,
 }
+
+/// A question to the node: a command that changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ask {
+    /// What it answers.
+    pub what: What,
+    /// The command.
+    #[serde(flatten)]
+    pub step: Step,
+}
+
+/// What a question is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// The commit of the repository's work tree.
+    Commit,
+    /// The service's containers, by ID or name.
+    Containers,
+    /// The rendered Compose config, which names the images.
+    Config,
+    /// The Swarm services of the stack, with their replicas.
+    Services,
+    /// What the branch's remote has: no answer to a plan's question, but asked by `plan --fetch`.
+    Fetch,
+    /// The newest commit of the branch's remote.
+    Upstream,
+    /// The commits between.
+    Log,
+    /// How the project's files differ.
+    Diff,
+}
+
+/// What stands in a plan by name, because only the node knows it.
+pub mod name {
+    /// The commit before.
+    pub const COMMIT_BEFORE: &str = "<commit-before>";
+    /// The ID of an image that ran before; its step is run once for each.
+    pub const IMAGE_BEFORE: &str = "<image-before>";
+    /// The name of that image.
+    pub const IMAGE_NAME: &str = "<image-name>";
+    /// That image's number.
+    pub const NUMBER: &str = "<n>";
+    /// The images that the project needs and does not build.
+    pub const IMAGES: &str = "<images>";
+    /// A service of the stack; its step is run once for each.
+    pub const SERVICE: &str = "<service>";
+}
+
+/// The check of a service whose health the container engine is asked for.
+pub const ENGINE: &str = "engine";
 
 /// What a step does to what runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +130,18 @@ pub enum Phase {
     Fetch,
     /// Changes what runs.
     Apply,
+    /// Restores what ran before, only where the steps before it did not bring health.
+    Rollback,
+}
+
+impl Phase {
+    fn code(self) -> u64 {
+        match self {
+            Self::Apply => 0,
+            Self::Fetch => 1,
+            Self::Rollback => 2,
+        }
+    }
 }
 
 /// How health is verified after the last step.
@@ -79,10 +162,36 @@ pub struct Verify {
 #[error("{0}")]
 pub struct NoPlan(pub String);
 
+/// Returns the commands with which `plan --fetch` finds the commits of a service's redeploy; none where no repository
+/// is pulled. Of those, only the fetch changes anything: what the repository knows of its remote.
+pub fn fetch_asks(host: &Host, service: &Service) -> Vec<Ask> {
+    let recipe = Maker { host, service: Some(service), commit: None };
+    if service.settings.runtime != Runtime::Compose || recipe.recipe(ActionType::Redeploy).is_some() {
+        return Vec::new();
+    }
+    recipe.fetch_asks(service)
+}
+
 impl Step {
     /// Returns whether the step runs over ssh.
     pub fn is_remote(&self) -> bool {
         self.on != LOCAL
+    }
+
+    /// Returns whether a word of the command holds this name.
+    pub fn names(&self, name: &str) -> bool {
+        self.named && self.argv.iter().any(|word| word.contains(name))
+    }
+
+    fn digest(&self, digester: Digester) -> Digester {
+        let Step { on, argv, cwd, timeout_s, phase, compose, named, may_fail } = self;
+        digester
+            .text(on)
+            .list(argv.iter().map(String::as_str))
+            .maybe(cwd.as_deref())
+            .number(*timeout_s)
+            .number(phase.code())
+            .number(u64::from(*compose) | u64::from(*named) << 1 | u64::from(*may_fail) << 2)
     }
 }
 
@@ -90,15 +199,27 @@ impl Step {
 pub const LOCAL: &str = "local";
 
 impl Plan {
-    /// Makes the plan of an action on a host's service, or on the host itself.
-    pub fn make(host: &Host, service: Option<&Service>, kind: ActionType) -> Result<Plan, NoPlan> {
-        let maker = Maker { host, service };
-        let steps = match maker.recipe(kind) {
-            Some(steps) => steps,
-            None => maker.default_steps(kind)?,
+    /// Makes the plan of an action on a host's service, or on the host itself; with a commit, one that goes to
+    /// exactly that.
+    pub fn make(
+        host: &Host,
+        service: Option<&Service>,
+        kind: ActionType,
+        commit: Option<&Commit>,
+    ) -> Result<Plan, NoPlan> {
+        let maker = Maker { host, service, commit };
+        let own = maker.recipe(kind);
+        let is_own = own.is_some();
+        let (asks, steps) = match own {
+            Some(steps) => (Vec::new(), steps),
+            None => maker.defaults(kind)?,
         };
-        let verify = service.filter(|_| kind != ActionType::DiskCleanup).and_then(verify);
-        let mut plan = Plan { digest: String::new(), steps, verify };
+        let commit = commit.filter(|c| steps.iter().any(|s| s.argv.iter().any(|w| w == c.as_str())));
+        let knows = !is_own && asks.iter().any(|a| matches!(a.what, What::Containers | What::Services));
+        let verify = service.filter(|_| kind != ActionType::DiskCleanup).and_then(|s| verify(s, knows));
+        let override_sha256 = service.filter(|_| steps.iter().any(|s| s.compose)).map(|s| &s.name);
+        let override_sha256 = override_sha256.and_then(|name| host.override_sums.get(name)).cloned();
+        let mut plan = Plan { digest: String::new(), commit: commit.cloned(), override_sha256, asks, steps, verify };
         let name = service.map(|s| s.name.as_str());
         plan.digest = plan.digest_of(kind, host.node.as_str(), name);
         Ok(plan)
@@ -107,7 +228,8 @@ impl Plan {
     /// Returns the plan as it may be shown and kept: secrets masked, the digest that of the plan that runs.
     pub fn masked(&self, secrets: &[String]) -> Plan {
         let mut plan = self.clone();
-        for word in plan.steps.iter_mut().flat_map(|step| &mut step.argv) {
+        let asks = plan.asks.iter_mut().map(|ask| &mut ask.step);
+        for word in asks.chain(&mut plan.steps).flat_map(|step| &mut step.argv) {
             *word = mask(word, secrets);
         }
         if let Some(verify) = &mut plan.verify {
@@ -118,15 +240,10 @@ impl Plan {
 
     fn digest_of(&self, kind: ActionType, node: &str, service: Option<&str>) -> String {
         let head = Digester::default().text("hlctl.plan/v1").text(kind.as_str()).text(node).maybe(service);
-        let steps = self.steps.iter().fold(head.number(self.steps.len() as u64), |d, step| {
-            let Step { on, argv, cwd, timeout_s, phase, compose } = step;
-            d.text(on)
-                .list(argv.iter().map(String::as_str))
-                .maybe(cwd.as_deref())
-                .number(*timeout_s)
-                .number(u64::from(*phase == Phase::Fetch))
-                .number(u64::from(*compose))
-        });
+        let head = head.maybe(self.commit.as_ref().map(Commit::as_str)).maybe(self.override_sha256.as_deref());
+        let head = head.number(self.asks.len() as u64);
+        let asks = self.asks.iter().fold(head, |d, ask| ask.step.digest(d));
+        let steps = self.steps.iter().fold(asks.number(self.steps.len() as u64), |d, step| step.digest(d));
         let Some(Verify { check, min_healthy_s, healthy_deadline_s, on_failure }) = &self.verify else {
             return steps.number(0).finish();
         };
@@ -134,18 +251,23 @@ impl Plan {
     }
 }
 
-fn verify(service: &Service) -> Option<Verify> {
+fn verify(service: &Service, engine_knows: bool) -> Option<Verify> {
     let settings = &service.settings;
-    let check = settings.check.as_ref()?;
+    let engine = engine_knows.then(|| ENGINE.to_owned());
     Some(Verify {
-        check: describe(check),
-        min_healthy_s: settings.min_healthy.as_secs(),
-        healthy_deadline_s: settings.healthy_deadline.as_secs(),
+        check: settings.check.as_ref().map(describe).or(engine)?,
+        min_healthy_s: whole_seconds(settings.min_healthy),
+        healthy_deadline_s: whole_seconds(settings.healthy_deadline),
         on_failure: match settings.on_failure {
             OnFailure::None => "none".into(),
             OnFailure::Rollback => "rollback".into(),
         },
     })
+}
+
+/// Returns a duration in seconds, a begun one counted whole.
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
 /// Returns a check in words.
@@ -162,173 +284,6 @@ pub fn describe(check: &Check) -> String {
     }
 }
 
-struct Maker<'a> {
-    host: &'a Host,
-    service: Option<&'a Service>,
-}
-
-impl Maker<'_> {
-    fn recipe(&self, kind: ActionType) -> Option<Vec<Step>> {
-        let own = self.service.and_then(|s| s.settings.recipes.get(&kind));
-        let recipe = own.or_else(|| self.host.file.recipes.get(&kind))?;
-        let cwd = self.host.file.repo.as_ref().map(|repo| repo.as_str().to_owned());
-        let step = |argv: &super::hostfile::Argv| self.step(argv.words().to_vec(), Phase::Apply, cwd.clone());
-        Some(recipe.iter().map(step).collect())
-    }
-
-    fn default_steps(&self, kind: ActionType) -> Result<Vec<Step>, NoPlan> {
-        let Some(service) = self.service else { return self.disk_cleanup() };
-        let name = service.name.as_str();
-        let apply = |argv: &[&str]| self.step(words(argv), Phase::Apply, None);
-        Ok(match (service.settings.runtime, kind) {
-            (_, ActionType::DiskCleanup) => return self.disk_cleanup(),
-            (Runtime::Compose, ActionType::ContainerRestart) if !service.settings.containers.is_empty() => {
-                let containers = service.settings.containers.iter().map(|c| c.as_str());
-                let argv: Vec<&str> = ["docker", "restart"].into_iter().chain(containers).collect();
-                vec![apply(&argv)]
-            }
-            (Runtime::Compose, ActionType::ContainerRestart) => vec![self.compose(service, &["restart"], Phase::Apply)],
-            (Runtime::Compose, ActionType::Redeploy) => {
-                let (home, repo) = self.repo();
-                vec![
-                    self.step(words(&["git", "-C", &repo, "pull", "--ff-only"]), Phase::Fetch, home),
-                    self.compose(service, &["pull", "--ignore-pull-failures"], Phase::Fetch),
-                    self.compose(service, &["build"], Phase::Fetch),
-                    self.compose(service, &["up", "-d", "--build", "--force-recreate"], Phase::Apply),
-                ]
-            }
-            (Runtime::Systemd, ActionType::ContainerRestart) => vec![apply(&["systemctl", "restart", name])],
-            (Runtime::Systemd, ActionType::Redeploy) => {
-                vec![apply(&["systemctl", "daemon-reload"]), apply(&["systemctl", "restart", name])]
-            }
-            (Runtime::Swarm, ActionType::ContainerRestart) => {
-                vec![apply(&["docker", "service", "update", "--force", name])]
-            }
-            (Runtime::Swarm, ActionType::Redeploy) => {
-                let (home, file) = self.below_repo(&self.compose_file(service));
-                let argv = words(&["docker", "stack", "deploy", "--compose-file", &file, name]);
-                vec![self.step(argv, Phase::Apply, home)]
-            }
-            (Runtime::Nomad, ActionType::ContainerRestart) => vec![apply(&["nomad", "job", "restart", "-yes", name])],
-            (Runtime::Nomad, ActionType::Redeploy) => {
-                let (home, file) = self.below_repo(&format!("services/{name}/{name}.nomad.hcl"));
-                vec![self.step(words(&["nomad", "job", "run", &file]), Phase::Apply, home)]
-            }
-            (Runtime::Command, ActionType::ContainerRestart | ActionType::Redeploy) => {
-                return Err(NoPlan(format!(
-                    "{}/{name} has runtime command and no recipe for {kind}: add `recipes: {{{kind}: [[…]]}}` in services.yaml",
-                    self.host.node
-                )));
-            }
-        })
-    }
-
-    /// Docker's clean-up where a service is compose or swarm, then Nomad's, else systemd's.
-    fn disk_cleanup(&self) -> Result<Vec<Step>, NoPlan> {
-        let has = |wanted: &[Runtime]| self.host.services.iter().any(|s| wanted.contains(&s.settings.runtime));
-        let apply = |argv: &[&str]| self.step(words(argv), Phase::Apply, None);
-        if has(&[Runtime::Compose, Runtime::Swarm]) {
-            return Ok(vec![
-                apply(&["docker", "image", "prune", "--force", "--filter", "until=24h"]),
-                apply(&["docker", "builder", "prune", "--force"]),
-            ]);
-        }
-        if has(&[Runtime::Nomad]) {
-            return Ok(vec![apply(&["nomad", "system", "gc"])]);
-        }
-        if has(&[Runtime::Command]) && !has(&[Runtime::Systemd]) {
-            return Err(NoPlan(format!(
-                "{} runs only commands and has no recipe for disk_cleanup: add `recipes: {{disk_cleanup: [[…]]}}` in host.yaml",
-                self.host.node
-            )));
-        }
-        Ok(vec![apply(&["journalctl", "--vacuum-time=7d"])])
-    }
-
-    fn compose(&self, service: &Service, verb: &[&str], phase: Phase) -> Step {
-        let settings = &service.settings;
-        let file = self.compose_file(service);
-        let folder = file.rsplit_once('/').map_or(".", |(folder, _)| folder);
-        let (home, project) = self.below_repo(folder);
-        let mut argv = words(&["docker", "compose", "--project-directory", &project]);
-        let names_file = settings.compose.as_ref().is_some_and(|c| is_yaml(c.as_str()));
-        let over = self.host.overrides.get(&service.name);
-        // With an override the base file has to be named too; without one the project's own is found.
-        if names_file || over.is_some() {
-            argv.extend(words(&["--file", &self.below_repo(&file).1]));
-        }
-        if let Some(over) = over {
-            argv.extend(words(&["--file", &self.below_repo(over).1]));
-        }
-        if let Some(project) = &settings.project {
-            argv.extend(words(&["--project-name", project.as_str()]));
-        }
-        for profile in &settings.profiles {
-            argv.extend(words(&["--profile", profile.as_str()]));
-        }
-        argv.extend(words(verb));
-        Step { compose: true, ..self.step(argv, phase, home) }
-    }
-
-    /// Returns the project's Compose file below the repository.
-    fn compose_file(&self, service: &Service) -> String {
-        let own = service.settings.compose.as_ref().map(|c| c.as_str().trim_end_matches('/').to_owned());
-        match own {
-            Some(file) if is_yaml(&file) => file,
-            folder => format!("{}/docker-compose.yml", folder.unwrap_or_else(|| format!("services/{}", service.name))),
-        }
-    }
-
-    /// Returns the repository as a step on this host names it, with the working directory that this needs.
-    ///
-    /// A path below the home stays relative to it: no shell expands `~` here, and whose home it is only the node
-    /// knows.
-    fn repo(&self) -> (Option<String>, String) {
-        let repo = self.host.file.repo.as_ref().map_or(DEFAULT_REPO, |r| r.as_str()).trim_end_matches('/');
-        if repo.starts_with('/') || repo.is_empty() {
-            return (None, if repo.is_empty() { "/".into() } else { repo.to_owned() });
-        }
-        let below = repo.strip_prefix("~/").unwrap_or(if repo == "~" { "." } else { repo });
-        let home = (self.host.connection == Connection::Local).then(|| "~".to_owned());
-        (home, below.to_owned())
-    }
-
-    fn below_repo(&self, path: &str) -> (Option<String>, String) {
-        let (home, repo) = self.repo();
-        if path.starts_with('/') {
-            (home, path.to_owned())
-        } else {
-            (home, format!("{}/{path}", repo.trim_end_matches('/')))
-        }
-    }
-
-    fn step(&self, argv: Vec<String>, phase: Phase, cwd: Option<String>) -> Step {
-        let timeout = self.service.map_or(NODE_STEP, |s| s.settings.timeout);
-        let timeout_s = timeout.as_secs().max(1);
-        match &self.host.connection {
-            Connection::Local => Step { on: LOCAL.into(), argv, cwd, timeout_s, phase, compose: false },
-            Connection::Ssh(destination) => {
-                let (kill, seconds) = (KILL_AFTER_S.to_string(), timeout_s.to_string());
-                let mut remote = words(&["timeout", "-k", &kill, &seconds]);
-                // A login shell begins in the home: only a path that leaves it needs saying.
-                if let Some(dir) = cwd.as_deref().map(|d| d.strip_prefix("~/").unwrap_or(d)).filter(|d| *d != "~") {
-                    remote.extend(words(&["env", &format!("--chdir={dir}")]));
-                }
-                remote.extend(argv);
-                Step { on: destination.clone(), argv: remote, cwd: None, timeout_s, phase, compose: false }
-            }
-        }
-    }
-}
-
-fn is_yaml(path: &str) -> bool {
-    path.ends_with(".yml") || path.ends_with(".yaml")
-}
-
-fn words(argv: &[&str]) -> Vec<String> {
-    argv.iter().map(|w| (*w).to_owned()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{desired, hostfile};
@@ -343,12 +298,14 @@ mod tests {
             file,
             services: hostfile::parse_services(services).unwrap(),
             overrides: Default::default(),
+            override_sums: Default::default(),
+            compose_files: Default::default(),
         }
     }
 
     fn lines(host: &Host, kind: ActionType) -> Vec<String> {
         let service = (kind != ActionType::DiskCleanup).then(|| &host.services[0]);
-        let plan = Plan::make(host, service, kind).unwrap();
+        let plan = Plan::make(host, service, kind, None).unwrap();
         plan.steps
             .iter()
             .map(|s| {
@@ -366,6 +323,7 @@ mod tests {
                 "o@h: timeout -k 10 600 git -C lab pull --ff-only",
                 "o@h: timeout -k 10 600 docker compose --project-directory lab/services/mosquitto pull --ignore-pull-failures",
                 "o@h: timeout -k 10 600 docker compose --project-directory lab/services/mosquitto build",
+                "o@h: timeout -k 10 600 docker image inspect --format {{.Id}} <images>",
                 "o@h: timeout -k 10 600 docker compose --project-directory lab/services/mosquitto up -d --build --force-recreate",
             ]
         );
@@ -384,10 +342,73 @@ mod tests {
         host.overrides.insert("web".parse().unwrap(), "/etc/o.yml".into());
         assert_eq!(lines(&host, ActionType::ContainerRestart), ["local: docker restart a b"]);
         assert_eq!(
-            lines(&host, ActionType::Redeploy)[3],
+            lines(&host, ActionType::Redeploy)[4],
             "local: docker compose --project-directory /srv/lab/apps/web --file /srv/lab/apps/web/compose.yaml \
              --file /etc/o.yml --project-name w --profile p up -d --build --force-recreate"
         );
+    }
+
+    #[test]
+    fn a_roll_back_is_in_the_plan_by_name_and_only_where_it_is_wanted() {
+        let phases = |services: &str| {
+            let host = host(services, "connection: local\nrepo: /r");
+            let plan = Plan::make(&host, Some(&host.services[0]), ActionType::Redeploy, None).unwrap();
+            let back = plan.steps.into_iter().filter(|s| s.phase == Phase::Rollback);
+            back.map(|s| s.argv.join(" ")).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            phases("services: [{name: w, on_failure: rollback}]"),
+            [
+                "git -C /r reset --keep <commit-before>",
+                "docker tag <image-before> <image-name>",
+                "docker compose --project-directory /r/services/w up -d --no-build --force-recreate"
+            ]
+        );
+        assert!(phases("services: [w]").is_empty());
+    }
+
+    #[test]
+    fn health_is_the_engine_s_to_tell_where_there_is_no_check_and_no_recipe() {
+        let check = |service: &str, kind| {
+            let host = host(&format!("services: [{service}]"), "");
+            Plan::make(&host, Some(&host.services[0]), kind, None).unwrap().verify.map(|v| v.check)
+        };
+        assert_eq!(check("w", ActionType::ContainerRestart).as_deref(), Some("engine"));
+        assert_eq!(check("{name: w, runtime: swarm}", ActionType::Redeploy).as_deref(), Some("engine"));
+        assert_eq!(check("{name: w, check: {tcp: 'h:1'}}", ActionType::Redeploy).as_deref(), Some("tcp h:1"));
+        assert_eq!(check("{name: w, runtime: systemd}", ActionType::Redeploy), None);
+        assert_eq!(check("{name: w, recipes: {redeploy: [[make]]}}", ActionType::Redeploy), None);
+    }
+
+    #[test]
+    fn units_of_the_user_and_services_of_a_stack_are_named_as_their_tools_want_them() {
+        let all =
+            |service: &str, kind| lines(&host(&format!("services: [{service}]"), "connection: local\nrepo: /r"), kind);
+        let (restart, redeploy) = (ActionType::ContainerRestart, ActionType::Redeploy);
+        assert_eq!(all("{name: u, runtime: systemd, scope: user}", restart), ["local: systemctl --user restart u"]);
+        assert_eq!(
+            all("{name: u, runtime: systemd}", redeploy),
+            ["local: systemctl daemon-reload", "local: systemctl restart u"]
+        );
+        assert_eq!(all("{name: s, runtime: swarm}", restart), ["local: docker service update --force <service>"]);
+        assert_eq!(
+            all("{name: s, runtime: swarm}", redeploy),
+            ["local: docker stack deploy --compose-file /r/services/s/docker-compose.yml s"]
+        );
+        assert_eq!(all("{name: j, runtime: nomad}", restart), ["local: nomad job restart -yes j"]);
+        assert_eq!(all("{name: j, runtime: nomad}", redeploy), ["local: nomad job run /r/services/j/j.nomad.hcl"]);
+    }
+
+    #[test]
+    fn a_pinned_commit_is_merged_and_changes_the_digest() {
+        let host = host("services: [w]", "connection: local\nrepo: /r");
+        let commit = Commit::try_from("c".repeat(40)).unwrap();
+        let make = |commit| Plan::make(&host, Some(&host.services[0]), ActionType::Redeploy, commit).unwrap();
+        let (free, pinned) = (make(None), make(Some(&commit)));
+        assert_eq!(pinned.steps[0].argv[3..], ["merge", "--ff-only", commit.as_str()]);
+        assert_ne!(free.digest, pinned.digest);
+        let restart = Plan::make(&host, Some(&host.services[0]), ActionType::ContainerRestart, Some(&commit)).unwrap();
+        assert_eq!(restart.commit, None, "what goes to no commit pins none");
     }
 
     #[test]
@@ -397,10 +418,10 @@ mod tests {
             &format!("services: [{{name: w, runtime: command, {recipes}}}]"),
             "connection: local\nrecipes: {redeploy: [[x]], container_restart: [[y]]}",
         );
-        assert_eq!(lines(&own, ActionType::Redeploy), ["local: make up"]);
-        assert_eq!(lines(&own, ActionType::ContainerRestart), ["local: y"]);
+        assert_eq!(lines(&own, ActionType::Redeploy), ["local ~: make up"]);
+        assert_eq!(lines(&own, ActionType::ContainerRestart), ["local ~: y"]);
         let bare = host("services: [{name: w, runtime: command}]", "");
-        let error = Plan::make(&bare, Some(&bare.services[0]), ActionType::Redeploy).unwrap_err();
+        let error = Plan::make(&bare, Some(&bare.services[0]), ActionType::Redeploy, None).unwrap_err();
         assert!(error.0.contains("recipe"), "{error}");
     }
 
@@ -415,14 +436,14 @@ mod tests {
         assert!(first("services: [{name: b, runtime: systemd}]").contains("journalctl"));
         assert!(first("services: []").contains("journalctl"));
         let only = host("services: [{name: b, runtime: command}]", "");
-        assert!(Plan::make(&only, None, ActionType::DiskCleanup).is_err());
+        assert!(Plan::make(&only, None, ActionType::DiskCleanup, None).is_err());
     }
 
     #[test]
     fn each_part_of_a_plan_changes_its_digest() {
         let digest = |services: &str, file: &str, kind| {
             let host = host(services, file);
-            Plan::make(&host, Some(&host.services[0]), kind).unwrap().digest
+            Plan::make(&host, Some(&host.services[0]), kind, None).unwrap().digest
         };
         let base = ("services: [{name: w, check: {tcp: 'h:1'}}]", "ssh: a@b", ActionType::Redeploy);
         let same = digest(base.0, base.1, base.2);

@@ -10,7 +10,8 @@ use super::drift::{Drift, DriftKind, DriftRow};
 use super::fields::Fields;
 use super::lifecycle::State;
 use super::name::{NodeName, ServiceName};
-use super::plan::{NoPlan, Plan};
+use super::plan::{Commit, NoPlan, Plan};
+use super::policy::{self, Past};
 use super::silence::Silence;
 use super::time::Stamp;
 use super::world::Services;
@@ -46,6 +47,8 @@ pub struct Inputs<'a> {
     pub blocked: &'a BTreeSet<ActionId>,
     /// The ended records of the IDs that the drift calls for.
     pub ended: &'a BTreeMap<ActionId, Ended>,
+    /// The earlier records of these IDs, as far as they still matter.
+    pub past: &'a BTreeMap<ActionId, Past>,
     /// The silences.
     pub silences: &'a [Silence],
     /// The rows of the last `drift.json`, for how long a drift has lasted.
@@ -304,7 +307,9 @@ pub fn hold_after(ended: &Ended, last_gone: Option<Stamp>, config: &Config, now:
 
 fn row(inputs: &Inputs<'_>, drift: &Drift) -> DriftRow {
     let same = |row: &&DriftRow| row.kind == drift.kind && row.node == drift.node && row.service == drift.service;
-    let before = inputs.before.iter().find(same).map(|row| row.since);
+    // A drift that was gone meanwhile is a new one.
+    let lasts = |since: &Stamp| drift.last_gone.is_none_or(|gone| *since > gone);
+    let before = inputs.before.iter().find(same).map(|row| row.since).filter(lasts);
     DriftRow {
         kind: drift.kind,
         node: drift.node.clone(),
@@ -325,10 +330,12 @@ fn new_action(inputs: &Inputs<'_>, drift: &Drift, id: ActionId, since: Stamp) ->
     if drift.kind == DriftKind::MissingService && drift.node_unheard {
         hints.push(format!("the agent of {} was never heard: it may be that only its reports are missing", drift.node));
     }
-    let plan = make_plan(inputs.desired, &drift.node, drift.service.as_ref(), kind);
+    let past = inputs.past.get(&id);
+    hints.extend(past.and_then(|past| policy::flapping_hint(past, inputs.config.flap_window, inputs.now)));
+    let plan = make_plan(inputs.desired, &drift.node, drift.service.as_ref(), kind, None);
     hints.extend(plan.as_ref().err().map(|e| format!("no plan can be made: {e}")));
     let kind_of_drift = drift.kind.as_str().to_owned();
-    let note = DriftNote { kind: kind_of_drift, reason: drift.reason.clone(), detected_at: since };
+    let note = DriftNote { kind: kind_of_drift, reason: drift.reason.clone(), detected_at: Some(since) };
     New {
         id,
         kind,
@@ -353,17 +360,18 @@ pub fn attempt(ended: Option<&Ended>) -> (u32, Vec<String>) {
     }
 }
 
-/// Makes the plan of an action from the desired state as it is now.
+/// Makes the plan of an action from the desired state as it is now; with a commit, one that goes to exactly that.
 pub fn make_plan(
     desired: &Desired,
     node: &NodeName,
     service: Option<&ServiceName>,
     kind: ActionType,
+    commit: Option<&Commit>,
 ) -> Result<Plan, NoPlan> {
     let node = desired.canonical(node);
     let host = desired.hosts.get(&node).ok_or_else(|| NoPlan(format!("{node} has no readable files in hosts/")))?;
     let found = service.map(|name| host.service(name).ok_or_else(|| NoPlan(format!("{node} has no service {name}"))));
-    Plan::make(host, found.transpose()?, kind)
+    Plan::make(host, found.transpose()?, kind, commit)
 }
 
 /// Decides on an action that a person asks for: the holds do not count, rule 2 does.
@@ -382,7 +390,7 @@ pub fn decide_request(
         return Err(open.clone());
     }
     let (attempt, mut hints) = attempt(ended);
-    let plan = make_plan(desired, &node, service, kind);
+    let plan = make_plan(desired, &node, service, kind, None);
     hints.extend(plan.as_ref().err().map(|e| format!("no plan can be made: {e}")));
     Ok(New { id, kind, node, service: service.cloned(), attempt, drift: None, hints, plan: plan.ok() })
 }

@@ -45,6 +45,8 @@ pub struct Inputs<'a> {
     pub waiting: u64,
     /// The newest waiting event of each node.
     pub waiting_nodes: BTreeMap<NodeName, Stamp>,
+    /// Actions that were needed again and again.
+    pub flapping: Vec<Flapping>,
     /// Files that are no actions, and IDs in two states.
     pub invalid: Vec<String>,
     /// After how long a node is silent.
@@ -95,11 +97,22 @@ pub struct Summary {
     pub attention: Vec<String>,
     /// The newest of what was set aside.
     pub rejects: Rejects,
+    /// Actions that were needed again and again.
+    pub flapping: Vec<Flapping>,
     /// What runs and nobody desires, `node/service`.
     pub unmanaged: Vec<String>,
     /// The nodes one by one, for tables.
     #[serde(skip)]
     pub node_lines: Vec<NodeLine>,
+}
+
+/// An action that was needed again and again within the window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Flapping {
+    /// Its ID.
+    pub id: ActionId,
+    /// When it was queued, oldest first.
+    pub queued: Vec<Stamp>,
 }
 
 /// Things of one kind, counted.
@@ -276,6 +289,13 @@ pub fn summarize(inputs: &Inputs<'_>) -> Summary {
             services: vec![],
         });
     }
+    for row in nodes.nodes.iter().filter(known).filter(|row| row.disk_pressure == Some(Level::High)) {
+        attention.push(format!(
+            "the disk of {}, which nobody manages, is under pressure: {}",
+            row.node,
+            disk(Some(row))
+        ));
+    }
     node_lines.sort_by(|a, b| a.node.cmp(&b.node));
     attention.extend(inputs.desired.strays.iter().map(ToString::to_string));
     let well = attention.is_empty();
@@ -291,6 +311,7 @@ pub fn summarize(inputs: &Inputs<'_>) -> Summary {
         age_seconds: since.map_or(0, |since| inputs.now.since(since).max(0) / 1000),
     });
     Summary {
+        flapping: inputs.flapping.clone(),
         schema: STATUS_SCHEMA,
         as_of: nodes.as_of.max(services.as_of),
         healthy: well,

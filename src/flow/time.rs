@@ -38,6 +38,13 @@ impl Stamp {
     }
 
     /// Reads an RFC 3339 time; one without an offset is UTC. Digits behind the millisecond are cut.
+    ///
+    /// ```
+    /// use hlctl::flow::time::Stamp;
+    ///
+    /// let stamp = Stamp::parse("2026-11-23T08:13:05.1239+01:00").unwrap();
+    /// assert_eq!(stamp.to_string(), "2026-11-23T07:13:05.123Z");
+    /// ```
     pub fn parse(text: &str) -> Result<Self, StampError> {
         if let Ok(t) = DateTime::parse_from_rfc3339(text) {
             return Ok(Stamp(t.timestamp_millis()));
@@ -159,6 +166,10 @@ impl fmt::Debug for Clock {
 }
 
 /// Returns a span of milliseconds as people say it, in its largest whole unit: `8 s`, `12 min`, `3 h`, `2 d`.
+///
+/// ```
+/// assert_eq!(hlctl::flow::time::span(12 * 60 * 1000), "12 min");
+/// ```
 pub fn span(ms: i64) -> String {
     let s = ms.max(0) / 1000;
     match s {

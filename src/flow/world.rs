@@ -193,19 +193,29 @@ pub fn canonical(services: &Services, nodes: &Nodes, aliases: &BTreeMap<String, 
     let rows = met.into_iter().map(|((node, _), row)| ServiceRow { node, ..row });
     let services = Services { schema: services.schema.clone(), as_of: services.as_of, services: rows.collect() };
 
-    let mut best: BTreeMap<NodeName, (&NodeRow, Option<Stamp>)> = BTreeMap::new();
+    let mut met: BTreeMap<NodeName, Vec<&NodeRow>> = BTreeMap::new();
     for row in &nodes.nodes {
-        let key = name(&row.node);
-        let rank = |r: &NodeRow| (r.last_seen, r.node == key, r.node.clone());
-        let (winner, normal_at) = best.entry(key.clone()).or_insert((row, None));
-        *normal_at = (*normal_at).max(row.disk_normal_at);
-        if rank(winner) < rank(row) {
-            *winner = row;
-        }
+        met.entry(name(&row.node)).or_default().push(row);
     }
-    let rows = best.into_iter().map(|(node, (row, disk_normal_at))| NodeRow { node, disk_normal_at, ..row.clone() });
+    let rows = met.into_iter().map(|(node, rows)| merged(node, rows));
     let nodes = Nodes { schema: nodes.schema.clone(), as_of: nodes.as_of, nodes: rows.collect() };
     (services, nodes)
+}
+
+/// Returns what is known of a node under all its names: each fact from the newest row that has it, since a name that
+/// sends only heartbeats says nothing of the disk.
+fn merged(node: NodeName, mut rows: Vec<&NodeRow>) -> NodeRow {
+    rows.sort_by_key(|r| std::cmp::Reverse((r.last_seen, r.node == node, &r.node)));
+    let disk = rows.iter().find(|r| r.disk_pressure.is_some());
+    let nothing = Details::default();
+    NodeRow {
+        last_seen: rows.iter().filter_map(|r| r.last_seen).max(),
+        disk_pressure: disk.and_then(|r| r.disk_pressure),
+        disk: disk.and_then(|r| r.disk.clone()),
+        disk_normal_at: rows.iter().filter_map(|r| r.disk_normal_at).max(),
+        details: rows.iter().map(|r| &r.details).find(|d| **d != nothing).cloned().unwrap_or_default(),
+        node,
+    }
 }
 
 #[cfg(test)]

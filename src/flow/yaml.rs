@@ -32,7 +32,8 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
         return Err(at(0, 0, "the file is larger than 1 MiB", "a host file lists services; keep data elsewhere"));
     }
     serde_yaml::from_str(text).map_err(|e| {
-        let (line, column) = e.location().map_or((0, 0), |l| (l.line(), l.column()));
+        // An error of the whole, such as a second document, is told at its beginning.
+        let (line, column) = e.location().map_or((1, 1), |l| (l.line(), l.column()));
         let mut message = e.to_string();
         // The location is said once, by this type.
         if let Some(cut) = message.rfind(&format!(" at line {line} column {column}")) {
@@ -69,8 +70,10 @@ fn advice(text: &str, message: &str) -> Option<String> {
 pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()
-        .map(|c| (strsim::jaro_winkler(wrong, c), c))
-        .filter(|(likeness, _)| *likeness > 0.7)
+        .map(|c| (strsim::jaro_winkler(wrong, c), strsim::normalized_damerau_levenshtein(wrong, c), c))
+        // Two letters exchanged make a short name unlike itself to the first measure alone.
+        .filter(|(likeness, closeness, _)| *likeness > 0.7 || *closeness > 0.6)
+        .map(|(likeness, closeness, c)| (likeness.max(closeness), c))
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, c)| c)
 }

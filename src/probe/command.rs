@@ -1,6 +1,7 @@
 //! A command that ends with 0: here, or over ssh under `timeout`.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::flow::desired::Connection;
@@ -9,8 +10,8 @@ use crate::flow::hostfile::Argv;
 use crate::flow::ssh::{self, CONNECT_TIMEOUT_S, Trouble};
 use crate::process;
 
-/// Runs a check's command once. Over ssh the connection's own time comes on top.
-pub fn run(argv: &Argv, via: &Connection, within: Duration) -> Health {
+/// Runs a check's command once, on this machine in `dir`. Over ssh the connection's own time comes on top.
+pub fn run(argv: &Argv, via: &Connection, dir: Option<&Path>, within: Duration) -> Health {
     let (command, limit) = match via {
         Connection::Local => (Ok(argv.words().iter().map(OsString::from).collect::<Vec<_>>()), within),
         Connection::Ssh(destination) => {
@@ -24,7 +25,7 @@ pub fn run(argv: &Argv, via: &Connection, within: Duration) -> Health {
         }
     };
     let program = &argv.words()[0];
-    let answer = match command.map_err(std::io::Error::other).and_then(|c| process::ask(&c, None, limit)) {
+    let answer = match command.map_err(std::io::Error::other).and_then(|c| process::ask(&c, dir, limit)) {
         Ok(answer) => answer,
         Err(e) => return Health::failed(format!("cannot run {program}: {e}")),
     };

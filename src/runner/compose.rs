@@ -60,6 +60,18 @@ impl Compose {
         Err(Failure::new(Reason::NoCompose, message))
     }
 
+    /// Returns whether it can recreate containers on the node's engine. Where a version cannot be had, it is tried.
+    pub fn can_recreate(self, on: &str) -> bool {
+        let own = [self.words(), &["version", "--short"]].concat();
+        let engine = ["docker", "version", "--format", "{{.Server.Version}}"];
+        match self {
+            Self::Plugin => true,
+            Self::Standalone => {
+                major(on, &own) != Some(1) || major(on, &engine).is_none_or(|engine| engine < FIRST_UNFIT_ENGINE)
+            }
+        }
+    }
+
     /// Returns a step's words for this command.
     ///
     /// The program of its own looks for the project's file only from the working directory up, whatever
@@ -90,15 +102,33 @@ impl std::fmt::Display for Compose {
     }
 }
 
+/// Since this version the engine no longer says what docker-compose 1 needs to recreate a container
+/// (docker/compose #11742).
+const FIRST_UNFIT_ENGINE: u32 = 25;
+
+/// What is said of such a pair.
+pub const TOO_OLD: &str = "docker-compose 1 fails to recreate containers on Docker 25 and newer (docker/compose #11742), \
+    and nothing was disturbed: install Docker's compose plugin on the node";
+
+/// Returns the first number of the version that a command prints.
+fn major(on: &str, words: &[&str]) -> Option<u32> {
+    let answer = ask(&short_step(on, words)).ok().filter(Answer::is_success)?;
+    answer.output.trim().trim_start_matches('v').split('.').next()?.parse().ok()
+}
+
 fn version_step(on: &str, compose: Compose) -> Step {
-    let words = compose.words().iter().copied().chain(["version"]);
+    short_step(on, &[compose.words(), &["version"]].concat())
+}
+
+fn short_step(on: &str, words: &[&str]) -> Step {
     let wrapper = if on == LOCAL {
         vec![]
     } else {
         vec!["timeout".into(), "-k".into(), KILL_AFTER_S.to_string(), PROBE_S.to_string()]
     };
-    let argv = wrapper.into_iter().chain(words.map(str::to_owned)).collect();
-    Step { on: on.into(), argv, cwd: None, timeout_s: PROBE_S, phase: crate::flow::plan::Phase::Apply, compose: false }
+    let argv = wrapper.into_iter().chain(words.iter().map(|w| (*w).to_owned())).collect();
+    let (timeout_s, phase) = (PROBE_S, crate::flow::plan::Phase::Fetch);
+    Step { on: on.into(), argv, cwd: None, timeout_s, phase, compose: false, named: false, may_fail: false }
 }
 
 fn ask(step: &Step) -> std::io::Result<Answer> {
@@ -117,7 +147,9 @@ mod tests {
 
     fn filled(compose: Compose, argv: &str) -> String {
         let argv = argv.split(' ').map(str::to_owned).collect();
-        let step = Step { on: "o@h".into(), argv, cwd: None, timeout_s: 600, phase: Phase::Apply, compose: true };
+        let (phase, timeout_s) = (Phase::Apply, 600);
+        let on = "o@h".into();
+        let step = Step { on, argv, cwd: None, timeout_s, phase, compose: true, named: false, may_fail: false };
         compose.fill_in(&step).join(" ")
     }
 

@@ -1,15 +1,19 @@
-//! Runs the steps of a plan, one after the other, until one fails. Each passes the gate.
+//! Runs the steps of a plan, one after the other, until one fails. Each passes the gate; each name in it is filled in
+//! just before.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, PipeWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::known::{Asker, Before};
 use super::log::Log;
 use super::verdict::{Failure, Reason, StepEnd, judge, last_line, plain};
-use super::{Compose, Group, Job, Node, gate};
+use super::{Compose, Group, Job, Node, compose, engine, gate};
 use crate::flow::action::Outcome;
-use crate::flow::plan::{KILL_AFTER_S, Plan, Step};
+use crate::flow::mask::mask;
+use crate::flow::plan::{KILL_AFTER_S, Plan, Step, What};
 use crate::flow::ssh;
 use crate::process::{Answer, Child, Leader};
 
@@ -19,41 +23,113 @@ const GATE: Duration = Duration::from_secs(30);
 /// How much later than the remote `timeout` ssh itself is ended: whoever acts first knows more about what happened.
 const REMOTE_GRACE: Duration = Duration::from_secs(5);
 
-/// Runs a plan's steps; what is learnt on the way goes into the outcome.
-pub fn run_steps(
-    plan: &Plan,
-    job: &mut Job<'_>,
-    node: &mut Node,
-    log: &mut Log,
-    outcome: &mut Outcome,
-) -> Result<(), Failure> {
-    if let Some(at) = plan.steps.iter().position(|s| s.compose) {
-        let found = node.compose(&plan.steps[at].on).inspect_err(|_| outcome.failed_step = Some(at + 1))?;
-        outcome.facts.insert("compose".into(), found.to_string());
+/// Runs the steps of a plan and keeps what is learnt on the way.
+pub struct Steps<'a, 'j> {
+    /// What the execution needs.
+    pub job: &'a mut Job<'j>,
+    /// What is asked on the node.
+    pub asker: Asker<'a>,
+    /// What was there before.
+    pub before: &'a Before,
+    /// Where the output goes.
+    pub log: &'a mut Log,
+    /// The record.
+    pub outcome: &'a mut Outcome,
+}
+
+impl Steps<'_, '_> {
+    /// Runs those steps of a plan that are meant, in order, until one fails. Returns its number, too.
+    pub fn run(&mut self, plan: &Plan, is_meant: impl Fn(&Step) -> bool) -> Result<(), (usize, Failure)> {
+        for (number, step) in (1..).zip(&plan.steps).filter(|(_, step)| is_meant(step)) {
+            for words in self.asker.fill(step, self.before) {
+                self.run_words(number, step, &words).map_err(|failure| (number, failure))?;
+            }
+        }
+        Ok(())
     }
-    for (number, step) in (1..).zip(&plan.steps) {
-        let words = match node.compose {
-            Some(compose) if step.compose => compose.fill_in(step),
-            _ => step.argv.clone(),
-        };
-        let result = Run { step, number, words: &words, log }.run(job);
-        outcome.exit_code = match &result {
+
+    /// Notes the commit that is deployed, and finds out whether it is the approved one: the repository may have been
+    /// beyond that already.
+    pub fn note_commit(&mut self, plan: &Plan) -> Result<(), (usize, Failure)> {
+        let now = self.asker.answer(What::Commit).unwrap_or_default().trim().to_owned();
+        if !now.is_empty() {
+            self.outcome.facts.insert("commit".into(), now.clone());
+        }
+        let Some(commit) = plan.commit.as_ref().filter(|commit| commit.as_str() != now) else { return Ok(()) };
+        let message = format!("the repository is at {now:?}, not at the approved {}", commit.short());
+        Err((1, Failure::new(Reason::FetchFailed, message)))
+    }
+
+    fn run_words(&mut self, number: usize, step: &Step, words: &[String]) -> Result<(), Failure> {
+        let result = Run { step, number, words, log: self.log }.run(self.job, &self.outcome.facts);
+        self.outcome.exit_code = match &result {
             Ok(()) => Some(0),
             Err(failure) => failure.exit_code,
         };
-        result.inspect_err(|_| outcome.failed_step = Some(number))?;
+        match result {
+            Err(failure) if step.may_fail && !failure.reason.is_node_s() => {
+                self.log.line(&format!("hlctl: going on without it: {}", failure.message));
+                Ok(())
+            }
+            Ok(()) => {
+                self.count_freed();
+                Ok(())
+            }
+            Err(failure) => Err(failure),
+        }
     }
-    Ok(())
+
+    /// Adds what a clean-up says that it freed.
+    fn count_freed(&mut self) {
+        if let Some(freed) = engine::freed(&self.log.recent()) {
+            let facts = &mut self.outcome.facts;
+            let before: u64 = facts.get("freed_bytes").and_then(|n| n.parse().ok()).unwrap_or(0);
+            facts.insert("freed_bytes".into(), (before + freed).to_string());
+        }
+    }
 }
 
 impl Node {
-    /// Returns the node's compose command, asking for it the first time.
-    fn compose(&mut self, on: &str) -> Result<Compose, Failure> {
-        match self.compose {
-            Some(known) => Ok(known),
-            None => Ok(*self.compose.insert(Compose::find(on)?)),
+    /// Returns the compose command that a plan needs, asking the node for it the first time.
+    pub fn compose_for(&mut self, plan: &Plan) -> Result<Option<Compose>, (usize, Failure)> {
+        let Some(at) = plan.steps.iter().position(|s| s.compose) else { return Ok(self.compose) };
+        let on = &plan.steps[at].on;
+        let found = match self.compose {
+            Some(known) => known,
+            None => *self.compose.insert(Compose::find(on).map_err(|failure| (at + 1, failure))?),
+        };
+        if let Some(up) = plan.steps.iter().position(recreates) {
+            let fits = *self.recreates.get_or_insert_with(|| found.can_recreate(on));
+            if !fits {
+                return Err((up + 1, Failure::new(Reason::ComposeTooOld, compose::TOO_OLD)));
+            }
         }
+        Ok(Some(found))
     }
+}
+
+fn recreates(step: &Step) -> bool {
+    step.compose && step.argv.iter().any(|word| word == "--force-recreate")
+}
+
+/// Returns a step's words with the node's compose command in them.
+pub fn plain_words(step: &Step, compose: Option<Compose>) -> Vec<String> {
+    match compose {
+        Some(compose) if step.compose => compose.fill_in(step),
+        _ => step.argv.clone(),
+    }
+}
+
+/// Returns a working directory on this machine; `~`, and what is relative, lie in the user's home.
+pub fn home_dir(cwd: Option<&str>, home: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+    let Some(cwd) = cwd else { return Ok(None) };
+    let below = if cwd == "~" { "" } else { cwd.strip_prefix("~/").unwrap_or(cwd) };
+    let dir = match home {
+        _ if below.starts_with('/') => PathBuf::from(below),
+        Some(home) => home.join(below),
+        None => return Err(not_started(format!("{cwd} lies in a home that is not known: set HOME"))),
+    };
+    if dir.is_dir() { Ok(Some(dir)) } else { Err(not_started(format!("there is no folder {}", dir.display()))) }
 }
 
 /// One step on its way.
@@ -65,13 +141,13 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn run(self, job: &mut Job<'_>) -> Result<(), Failure> {
-        self.log.begin_step(&self.header());
+    fn run(self, job: &mut Job<'_>, facts: &BTreeMap<String, String>) -> Result<(), Failure> {
+        self.log.begin_step(&self.header(job.secrets));
         let ssh_log = SshLog::new(job, self.number);
         let argv = self.argv(&ssh_log.path).map_err(|e| not_started(e.to_string()))?;
-        let dir = self.dir(job.home)?;
+        let dir = home_dir(self.step.cwd.as_deref(), job.home)?;
         let (child, gate) = self.start_gate(job.gate, argv, dir.as_deref())?;
-        let group = Group::of(child.pid(), self.number).and_then(|group| (job.record)(&group));
+        let group = Group::of(child.pid(), self.number).and_then(|group| (job.record)(&group, facts));
         if let Err(error) = group {
             drop(gate);
             let _ = child.wait(GATE, GATE, &mut |_| ());
@@ -100,10 +176,12 @@ impl Run<'_> {
     }
 
     /// Returns the line that the log shows before the output.
-    fn header(&self) -> String {
+    fn header(&self, secrets: &[String]) -> String {
+        // Masked before they are quoted: a quoted secret is written otherwise.
+        let words: Vec<String> = self.words.iter().map(|word| mask(word, secrets)).collect();
         let on = if self.step.is_remote() { self.step.on.as_str() } else { "" };
         // A word that no shell can be given has no place in a plan, but a log shows what it is given.
-        format!("{on}$ {}", ssh::quote(self.words).unwrap_or_else(|_| self.words.join(" ")))
+        format!("{on}$ {}", ssh::quote(&words).unwrap_or_else(|_| words.join(" ")))
     }
 
     fn argv(&self, ssh_log: &Path) -> Result<Vec<OsString>, ssh::NotQuotable> {
@@ -111,18 +189,6 @@ impl Run<'_> {
             return ssh::command(&self.step.on, self.words, Some(ssh_log));
         }
         Ok(self.words.iter().map(OsString::from).collect())
-    }
-
-    /// Returns the working directory on this machine; `~`, and what is relative, lie in the user's home.
-    fn dir(&self, home: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
-        let Some(cwd) = self.step.cwd.as_deref() else { return Ok(None) };
-        let below = if cwd == "~" { "" } else { cwd.strip_prefix("~/").unwrap_or(cwd) };
-        let dir = match home {
-            _ if below.starts_with('/') => PathBuf::from(below),
-            Some(home) => home.join(below),
-            None => return Err(not_started(format!("{cwd} lies in a home that is not known: set HOME"))),
-        };
-        if dir.is_dir() { Ok(Some(dir)) } else { Err(not_started(format!("there is no folder {}", dir.display()))) }
     }
 
     /// Returns how long the step may take, as seen from here.

@@ -23,6 +23,10 @@ pub enum Reason {
     EngineUnreachable,
     /// Neither `docker compose` nor `docker-compose` answers on the node.
     NoCompose,
+    /// The node's `docker-compose` cannot recreate containers on its engine.
+    ComposeTooOld,
+    /// What ran before could not be restored.
+    RollbackFailed,
     /// ssh failed, not the command: `ssh_unreachable`, `ssh_refused`, `ssh_host_key`, `ssh_connection_lost`.
     Ssh(Trouble),
     /// The steps ended well, but the service was not healthy for long enough in time.
@@ -41,6 +45,8 @@ impl Reason {
             Self::ProgramMissing => "program_missing",
             Self::EngineUnreachable => "engine_unreachable",
             Self::NoCompose => "no_compose",
+            Self::ComposeTooOld => "compose_too_old",
+            Self::RollbackFailed => "rollback_failed",
             Self::Ssh(trouble) => trouble.reason(),
             Self::NotHealthyAfter => "not_healthy_after",
             Self::NotStarted => "not_started",
@@ -196,7 +202,7 @@ mod tests {
 
     fn step(on: &str, argv: &str, phase: Phase) -> Step {
         let argv = argv.split(' ').map(str::to_owned).collect();
-        Step { on: on.into(), argv, cwd: None, timeout_s: 60, phase, compose: false }
+        Step { on: on.into(), argv, cwd: None, timeout_s: 60, phase, compose: false, named: false, may_fail: false }
     }
 
     fn end(code: i32, output: &str) -> StepEnd<'_> {

@@ -2,17 +2,75 @@
 
 use std::time::{Duration, Instant};
 
+use super::engine::Watcher;
 use super::log::Log;
+use super::step::Steps;
 use super::verdict::{Failure, Reason, plain};
 use crate::flow::action::Outcome;
 use crate::flow::health::Health;
-use crate::flow::plan::Verify;
+use crate::flow::mask::mask;
+use crate::flow::plan::{ENGINE, Plan, Verify, What};
 
 /// How often health is looked at.
 const EVERY: Duration = Duration::from_millis(500);
 
+/// Verifies the health that a plan promises: by the service's check, or by what the engine says of its containers.
+pub fn after(plan: &Plan, steps: &mut Steps<'_, '_>, health: &mut Option<Health>) -> Result<(), Failure> {
+    let Some(bounds) = &plan.verify else {
+        steps.outcome.message = Some("its steps ended well; no check says whether the service is healthy".into());
+        return Ok(());
+    };
+    let asker = steps.asker;
+    let result = if bounds.check == ENGINE {
+        let mut watcher = Watcher::default();
+        let swarm = plan.asks.iter().any(|ask| ask.what == What::Services);
+        let mut containers = if swarm { Vec::new() } else { asker.containers() };
+        let is_known = !containers.is_empty() || (swarm && !asker.services().is_empty());
+        if !is_known {
+            let message = "its steps ended well; the engine knows no container of the service";
+            steps.outcome.message = Some(message.into());
+            return Ok(());
+        }
+        let mut look = || match swarm {
+            true => asker.stack_health(),
+            false => {
+                containers = asker.containers_again(&containers);
+                watcher.look(&containers)
+            }
+        };
+        verify(bounds, &mut look, steps.log, steps.outcome, health)
+    } else if let Some(probe) = &mut steps.job.probe {
+        verify(bounds, *probe, steps.log, steps.outcome, health)
+    } else {
+        return Ok(());
+    };
+    result.inspect_err(|failure| {
+        steps.log.line(&format!("hlctl: {}: {}", failure.reason.as_str(), failure.message));
+        tell_container_log(steps);
+    })
+}
+
+/// How many of a container's last lines go into the record, and of how many containers.
+const LINES: &str = "20";
+const CONTAINERS: usize = 3;
+
+/// Puts the last lines of the containers' logs into the record, those in trouble first.
+fn tell_container_log(steps: &mut Steps<'_, '_>) {
+    let mut containers = steps.asker.containers();
+    containers.sort_by_key(|c| c.trouble().is_none());
+    for container in containers.iter().take(CONTAINERS) {
+        // Both of its streams, in the order in which they came.
+        let words = ["sh", "-c", "exec docker logs --tail \"$1\" \"$2\" 2>&1", "sh", LINES, &container.id];
+        let text = steps.asker.also(What::Containers, &words).unwrap_or_default();
+        steps.log.line(&format!("hlctl: the last lines of {}:", container.name));
+        steps.log.output(text.as_bytes());
+        let lines = text.lines().map(|line| mask(&plain(line), steps.job.secrets));
+        steps.outcome.container_log.extend(lines.map(|line| format!("{}: {line}", container.name)));
+    }
+}
+
 /// Waits for health; what was seen last is left in `health`.
-pub fn verify(
+fn verify(
     bounds: &Verify,
     probe: &mut dyn FnMut() -> Health,
     log: &mut Log,

@@ -13,6 +13,8 @@ use super::people;
 use super::root::Root;
 use crate::flow::action::{Action, ActionId};
 use crate::flow::lifecycle::{self, Standing, State};
+use crate::flow::policy::Past;
+use crate::flow::time::Stamp;
 use crate::flow::yaml::nearest;
 
 /// Largest action file that is read, in bytes.
@@ -40,7 +42,7 @@ impl Entry {
     }
 
     /// Returns when it came into its state, if its history tells.
-    pub fn since(&self) -> Option<crate::flow::time::Stamp> {
+    pub fn since(&self) -> Option<Stamp> {
         self.history().last().filter(|e| e.to == self.state).map(|e| e.at)
     }
 }
@@ -49,6 +51,7 @@ impl Entry {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Invalid {
     /// Its path.
+    #[serde(serialize_with = "crate::flow::json::path")]
     pub path: PathBuf,
     /// Why.
     pub cause: String,
@@ -200,6 +203,37 @@ pub fn ended(root: &Root, id: &ActionId) -> Result<Vec<Entry>, Invalid> {
     let mut ended = all.collect::<Result<Vec<Entry>, Invalid>>()?;
     ended.sort_by_key(|e| std::cmp::Reverse(e.since()));
     Ok(ended)
+}
+
+/// Returns what the records of an ID tell of the time since `since`: the one that counts, and older ones by the time
+/// in their names. What cannot be read tells nothing.
+pub fn past(root: &Root, id: &ActionId, since: Stamp) -> Past {
+    let mut past = Past::default();
+    for entry in State::ALL.iter().filter_map(|state| read(root, *state, id).ok()?) {
+        past.add(entry.history());
+    }
+    let dir = root.actions().join("history").join(id.as_str());
+    let oldest = since.file_name();
+    for file in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        if file.file_name().to_string_lossy().as_ref() < oldest.as_str() {
+            continue;
+        }
+        if let Ok((bytes, _)) = read_file(&file.path())
+            && let Ok(action) = Action::parse(id, &bytes)
+        {
+            past.add(&action.history);
+        }
+    }
+    past
+}
+
+/// Returns whether a state's directory may have changed since a time: names came or went. The minute before it
+/// proves nothing: file systems' times are coarse, and the last look was not at its end.
+pub fn changed_since(root: &Root, state: State, since: Option<Stamp>) -> bool {
+    let modified = std::fs::metadata(root.actions().join(state.as_str())).and_then(|m| m.modified()).ok();
+    let modified = modified.and_then(|m| m.duration_since(std::time::UNIX_EPOCH).ok());
+    let (Some(modified), Some(since)) = (modified, since) else { return true };
+    modified.as_millis() as i64 >= since.millis() - 60_000
 }
 
 /// Returns how many older records of an ID `history/` holds.

@@ -28,17 +28,22 @@ impl WriteError {
 
     /// Returns what the operator should do about it.
     pub fn advice(&self) -> String {
-        use io::ErrorKind as K;
-        match self.source.kind() {
-            K::StorageFull | K::QuotaExceeded => {
-                "free some space (`df -h` on that path), then run it again: nothing was lost".into()
-            }
-            K::PermissionDenied | K::ReadOnlyFilesystem => "run hlctl as the owner of the root, or with sudo".into(),
-            K::IsADirectory | K::NotADirectory => {
-                "move what stands in the way aside: a file and a folder were taken for each other".into()
-            }
-            _ => "mend the cause and run it again: nothing was lost".into(),
+        advice_for(self.source.kind())
+    }
+}
+
+/// Returns what the operator should do about an error of the system.
+pub fn advice_for(kind: io::ErrorKind) -> String {
+    use io::ErrorKind as K;
+    match kind {
+        K::StorageFull | K::QuotaExceeded => {
+            "free some space (`df -h` on that path), then run it again: nothing was lost".into()
         }
+        K::PermissionDenied | K::ReadOnlyFilesystem => "run hlctl as the owner of the root, or with sudo".into(),
+        K::IsADirectory | K::NotADirectory | K::AlreadyExists => {
+            "move what stands in the way aside: a file and a folder were taken for each other".into()
+        }
+        _ => "mend the cause and run it again: nothing was lost".into(),
     }
 }
 
@@ -62,6 +67,17 @@ pub fn temporary(
     mode: u32,
     owner: Option<(u32, u32)>,
 ) -> Result<tempfile::NamedTempFile, WriteError> {
+    let file = unsynced(path, bytes, mode, owner)?;
+    file.as_file().sync_all().map_err(|e| WriteError::at(path, "sync", e))?;
+    Ok(file)
+}
+
+fn unsynced(
+    path: &Path,
+    bytes: &[u8],
+    mode: u32,
+    owner: Option<(u32, u32)>,
+) -> Result<tempfile::NamedTempFile, WriteError> {
     let fail = |doing| move |e: io::Error| WriteError::at(path, doing, e);
     let dir = path.parent().unwrap_or(path);
     let mut file = tempfile::Builder::new()
@@ -75,8 +91,14 @@ pub fn temporary(
         rustix::fs::fchown(file.as_file(), Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
             .map_err(|e| WriteError::at(path, "change the owner of", e.into()))?;
     }
-    file.as_file().sync_all().map_err(fail("sync"))?;
     Ok(file)
+}
+
+/// Replaces a whole file without syncing: for what may lag behind a crash.
+pub fn replace_unsynced(path: &Path, bytes: &[u8], owner: Option<(u32, u32)>) -> Result<(), WriteError> {
+    let temporary = unsynced(path, bytes, 0o644, owner)?;
+    temporary.persist(path).map_err(|e| WriteError::at(path, "rename a temporary file to", e.error))?;
+    Ok(())
 }
 
 /// Syncs a folder, so that names made or removed in it survive a power cut.

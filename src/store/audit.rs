@@ -3,7 +3,10 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 use serde::{Deserialize, Serialize};
 
@@ -112,14 +115,18 @@ pub fn append(root: &Root, entry: Entry) -> Result<(), WriteError> {
         let path = path.clone();
         move |e| WriteError::at(&path, doing, e)
     };
-    let mut file = OpenOptions::new().create(true).append(true).read(true).open(&path).map_err(fail("open"))?;
+    let mut options = OpenOptions::new();
+    // A link planted here must not lead the super-user's writes elsewhere.
+    options.create(true).append(true).read(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+    let mut file = options.open(&path).map_err(fail("open"))?;
     if is_new {
         root.give(&path)?;
     }
     let cut = cut_half_line(&mut file).map_err(fail("repair"))?;
     let mut last = last_line(&mut file, &files, &path).map_err(fail("read"))?;
-    // A head that is further on means that lines were cut off the end: the gap stays to be seen.
-    if let Some(head) = read_head(root).filter(|head| head.seq > last.seq) {
+    // A head that is further on means that lines were cut off the end, one of another hash that the last line was
+    // changed: following the head, the new line does not follow from what stands there, and it stays to be seen.
+    if let Some(head) = read_head(root).filter(|head| head.seq >= last.seq) {
         last = head;
     }
     let mut lines = String::new();
@@ -223,10 +230,7 @@ fn read_head(root: &Root) -> Option<Head> {
 fn write_head(root: &Root, head: &Head) -> Result<(), WriteError> {
     let path = head_path(root);
     let json = serde_json::to_vec(head).expect("a number and a string serialize");
-    let temporary = path.with_file_name(".audit_head.tmp");
-    std::fs::write(&temporary, json).map_err(|e| WriteError::at(&path, "write", e))?;
-    root.give(&temporary)?;
-    std::fs::rename(&temporary, &path).map_err(|e| WriteError::at(&path, "rename a temporary file to", e))
+    atomic::replace_unsynced(&path, &json, root.owner())
 }
 
 /// Returns the log's files, oldest first.
@@ -240,7 +244,11 @@ pub fn files(root: &Root) -> io::Result<Vec<PathBuf>> {
     for entry in list {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if path.extension().is_some_and(|e| e == "jsonl") && !atomic::is_ignored(&name) {
+        // Only a month's own file: a copy beside it is nobody's log.
+        let month = name
+            .strip_suffix(".jsonl")
+            .is_some_and(|m| chrono::NaiveDate::parse_from_str(&format!("{m}-01"), "%Y-%m-%d").is_ok() && m.len() == 7);
+        if month {
             files.push(path);
         }
     }
@@ -252,6 +260,7 @@ pub fn files(root: &Root) -> io::Result<Vec<PathBuf>> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Break {
     /// The file.
+    #[serde(serialize_with = "crate::flow::json::path")]
     pub file: PathBuf,
     /// The line, from 1; 0 for the end of the log.
     pub line: usize,
@@ -316,8 +325,10 @@ pub fn read(root: &Root) -> io::Result<(Vec<Line>, Vec<Break>)> {
             breaks.push(at_end(format!("line {} was written last and is not there: the end was cut off", head.seq)));
         }
         // A crash before the first head was written leaves at most a repair and a line.
-        None if lines.len() > 2 => {
-            breaks.push(at_end("state/audit_head is missing: whether the end was cut off cannot be told".into()));
+        None if lines.len() > 2 || head_path(root).exists() => {
+            breaks.push(at_end(
+                "state/audit_head is missing or unreadable: whether the end was cut off cannot be told".into(),
+            ));
         }
         _ => {}
     }

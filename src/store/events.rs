@@ -5,17 +5,30 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 mod append;
+mod bad_lines;
+mod browse;
 mod checkpoint;
 mod day;
 mod dir;
 mod file;
 mod findings;
 mod lines;
+mod meter;
+mod prune;
 mod read;
+mod tasks;
+mod unpack;
 
 pub use append::append;
+pub use bad_lines::BadLines;
+pub use browse::{At, Browser};
+pub use checkpoint::Tally;
+pub use dir::size;
 pub use findings::{ObserveFindings, WaitingFindings, report, save_report};
-pub use read::{Reading, read, save};
+pub use lines::{Line, Lines};
+pub use meter::Meter;
+pub use prune::{Change, FileChange, Limits, Pruned, prune};
+pub use read::{Reading, fold, read, save};
 
 /// A part of the event log that cannot be read at all, so that nothing can be said of the world.
 #[derive(Debug, thiserror::Error)]

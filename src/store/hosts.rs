@@ -5,13 +5,18 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::flow::desired::{self, Connection, Host, HostError, HostFiles};
+use crate::flow::desired::{self, Connection, Desired, Host, HostError, HostFiles};
+use crate::flow::digest::sha256_hex;
 use crate::flow::hostfile;
+use crate::flow::mask::secrets_of_env_file;
 use crate::flow::name::NodeName;
+use crate::flow::plan::DEFAULT_REPO;
 use crate::flow::yaml::{MAX_YAML, YamlError};
 
 /// Reads all host files below `path`.
-pub fn read(path: &Path, this_node: Option<&NodeName>) -> HostFiles {
+///
+/// On a local node the Compose projects are looked at, too: what is relative lies in `home`.
+pub fn read(path: &Path, this_node: Option<&NodeName>, home: Option<&Path>) -> HostFiles {
     let mut files = HostFiles { path: path.to_owned(), ..HostFiles::default() };
     // Commands run with absolute paths: a relative one would mean something else to another pass.
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -35,12 +40,21 @@ pub fn read(path: &Path, this_node: Option<&NodeName>) -> HostFiles {
         let folder = entry.path();
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with('.') || !folder.is_dir() {
+        if name.starts_with('.') {
             continue;
         }
+        // A link that leads nowhere is a host that somebody meant to be there: unknown, not gone.
+        let unreadable = match std::fs::metadata(&folder) {
+            Ok(meta) if meta.is_dir() => None,
+            Ok(_) => continue,
+            Err(e) => {
+                Some(problem(&folder, format!("cannot be read: {e}"), "mend the link or its rights, or remove it"))
+            }
+        };
         match name.parse::<NodeName>() {
+            Ok(node) if unreadable.is_some() => drop(files.hosts.insert(node, Err(unreadable.into_iter().collect()))),
             Ok(node) => {
-                let host = read_host(&folder, &real, &node, this_node).map_err(|(errors, aliases)| {
+                let host = read_host(&folder, &real, &node, this_node, home).map_err(|(errors, aliases)| {
                     files.broken_aliases.extend(aliases.map(|aliases| (node.clone(), aliases)));
                     errors
                 });
@@ -64,6 +78,7 @@ fn read_host(
     real_hosts: &Path,
     node: &NodeName,
     this_node: Option<&NodeName>,
+    home: Option<&Path>,
 ) -> Result<Host, (Vec<HostError>, Option<Vec<NodeName>>)> {
     let services = folder.join("services.yaml");
     let host = folder.join("host.yaml");
@@ -93,14 +108,17 @@ fn read_host(
     match (list, file) {
         (Ok(services), Ok(file)) => {
             let connection = desired::connection(node, &file, this_node);
-            let mut overrides = BTreeMap::new();
-            for service in &services {
-                let below = format!("{node}/runtime/{}/docker-compose.override.yml", service.name);
-                if real_hosts.join(&below).is_file() {
-                    overrides.insert(service.name.clone(), override_path(real_hosts, &below, &connection));
-                }
-            }
-            Ok(Host { node: node.clone(), connection, file, services, overrides })
+            let mut host = Host {
+                node: node.clone(),
+                connection,
+                file,
+                services,
+                overrides: BTreeMap::new(),
+                override_sums: BTreeMap::new(),
+                compose_files: BTreeMap::new(),
+            };
+            find_compose_files(&mut host, real_hosts, home);
+            Ok(host)
         }
         (list, file) => {
             let aliases = file.as_ref().ok().map(|f| f.aliases.clone());
@@ -109,6 +127,60 @@ fn read_host(
             Err((errors, aliases))
         }
     }
+}
+
+/// Finds the override files in `hosts/` and, on this machine, what the projects call their Compose files.
+fn find_compose_files(host: &mut Host, real_hosts: &Path, home: Option<&Path>) {
+    for service in &host.services {
+        let below = format!("{}/runtime/{}/docker-compose.override.yml", host.node, service.name);
+        if let Ok(bytes) = std::fs::read(real_hosts.join(&below)) {
+            let path = override_path(real_hosts, &below, &host.connection);
+            host.overrides.insert(service.name.clone(), path);
+            host.override_sums.insert(service.name.clone(), sha256_hex(&bytes));
+        }
+        if host.connection != Connection::Local {
+            continue;
+        }
+        let repo = Path::new(host.file.repo.as_ref().map_or(DEFAULT_REPO, |r| r.as_str()));
+        let repo = match (repo.strip_prefix("~").unwrap_or(repo), home) {
+            (repo, _) if repo.is_absolute() => repo.to_owned(),
+            (below, Some(home)) => home.join(below),
+            (_, None) => continue,
+        };
+        let folder = service.settings.compose.as_ref().map(|c| c.as_str().to_owned());
+        let folder = repo.join(folder.unwrap_or_else(|| format!("services/{}", service.name)));
+        if let Some(name) = COMPOSE_FILES.into_iter().find(|name| folder.join(name).is_file()) {
+            host.compose_files.insert(service.name.clone(), name.to_owned());
+        }
+    }
+}
+
+/// What Compose looks for in a project's folder, in its order.
+const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
+
+/// Returns the secrets in the `.env` files of the Compose projects on this machine.
+pub fn env_secrets(desired: &Desired, home: Option<&Path>) -> Vec<String> {
+    let mut secrets = Vec::new();
+    for host in desired.hosts.values().filter(|h| h.connection == Connection::Local) {
+        let repo = host.file.repo.as_ref().map_or(DEFAULT_REPO, |repo| repo.as_str());
+        let below = repo.strip_prefix("~/").unwrap_or(if repo == "~" { "" } else { repo });
+        // An absolute path stays what it is when it is joined.
+        let Some(repo) =
+            home.map(|home| home.join(below)).or_else(|| Some(below.into()).filter(|p: &PathBuf| p.is_absolute()))
+        else {
+            continue;
+        };
+        for service in &host.services {
+            let folder = service.settings.compose.as_ref().map(|c| c.as_str().to_owned());
+            let folder = repo.join(folder.unwrap_or_else(|| format!("services/{}", service.name)));
+            let folder = if folder.is_dir() { folder } else { folder.parent().map(Path::to_owned).unwrap_or_default() };
+            let text = std::fs::read_to_string(folder.join(".env"));
+            secrets.extend(text.map(|text| secrets_of_env_file(&text)).unwrap_or_default());
+        }
+    }
+    secrets.sort_unstable();
+    secrets.dedup();
+    secrets
 }
 
 /// Returns the override's path as its node sees it: there, the hosts lie in its checkout of the repository.
@@ -167,7 +239,7 @@ mod tests {
             std::fs::write(folder.join("services.yaml"), services).unwrap();
             std::fs::write(folder.join("host.yaml"), host).unwrap();
         }
-        let files = read(dir.path(), None);
+        let files = read(dir.path(), None, None);
         let node = |name: &str| name.parse::<NodeName>().unwrap();
         assert_eq!(files.broken_aliases[&node("piha")], [node("node-1")]);
         assert!(files.hosts[&node("ill")].is_err() && !files.broken_aliases.contains_key(&node("ill")));

@@ -1,7 +1,10 @@
 //! Locks of passes and of transitions: advisory locks of the kernel, so that none outlives its process.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use rustix::fs::OFlags;
 
 use super::atomic::WriteError;
 use super::root::Root;
@@ -50,7 +53,8 @@ fn open(root: &Root, name: &str) -> Result<(std::path::PathBuf, File), WriteErro
 
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.read(true).write(true);
+    // A link planted here must not lead the super-user elsewhere.
+    options.read(true).write(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
     options
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::atomic::WriteError;
 use super::root::Root;
@@ -51,7 +52,7 @@ impl WorldError {
             Self::Unreadable { .. } => {
                 "run hlctl as the owner of the root, or with sudo; then run `hlctl observe`".into()
             }
-            Self::Damaged { .. } => "run `hlctl observe`: it writes the file again from the events".into(),
+            Self::Damaged { .. } => "run `hlctl observe` first: it writes the file again from the events".into(),
             Self::Schema { .. } => {
                 "use the hlctl that wrote it, or run `hlctl observe` with this one to write it again".into()
             }
@@ -89,17 +90,36 @@ fn read<T: DeserializeOwned>(path: &Path, known: &'static str) -> Result<Option<
     serde_json::from_slice(&bytes).map(Some).map_err(damaged)
 }
 
-/// Writes what changed of the world. Returns whether anything did.
-pub fn write(root: &Root, services: &Services, nodes: &Nodes) -> Result<bool, WriteError> {
-    let services = root.write(&root.world(SERVICES), &services.to_json())?;
-    let nodes = root.write(&root.world(NODES), &nodes.to_json())?;
-    Ok(services || nodes)
+/// The world as the bytes of its files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorldFiles {
+    services: Vec<u8>,
+    nodes: Vec<u8>,
 }
 
-/// Returns whether [`write()`] would change anything.
-pub fn differs(root: &Root, services: &Services, nodes: &Nodes) -> bool {
-    let is = |name: &str, bytes: &[u8]| std::fs::read(root.world(name)).is_ok_and(|old| old == bytes);
-    !(is(SERVICES, &services.to_json()) && is(NODES, &nodes.to_json()))
+impl WorldFiles {
+    /// Makes the files' bytes.
+    pub fn new(services: &Services, nodes: &Nodes) -> Self {
+        Self { services: services.to_json(), nodes: nodes.to_json() }
+    }
+
+    /// Returns a hash of each file.
+    pub fn hashes(&self) -> [u64; 2] {
+        [xxh3_64(&self.services), xxh3_64(&self.nodes)]
+    }
+
+    /// Writes what changed. Returns whether anything did.
+    pub fn write(&self, root: &Root) -> Result<bool, WriteError> {
+        let services = root.write(&root.world(SERVICES), &self.services)?;
+        let nodes = root.write(&root.world(NODES), &self.nodes)?;
+        Ok(services || nodes)
+    }
+}
+
+/// Returns a hash of each of the world's files as they are; nothing where one cannot be read.
+pub fn hashes(root: &Root) -> Option<[u64; 2]> {
+    let hash = |name: &str| std::fs::read(root.world(name)).ok().map(|bytes| xxh3_64(&bytes));
+    Some([hash(SERVICES)?, hash(NODES)?])
 }
 
 #[cfg(test)]
@@ -113,9 +133,11 @@ mod tests {
         let root = Root::open(dir.path()).unwrap();
         assert_eq!(read_services(&root).unwrap(), None);
         let fold = Fold::default();
-        assert!(differs(&root, &fold.services(), &fold.nodes()));
-        assert!(write(&root, &fold.services(), &fold.nodes()).unwrap());
-        assert!(!differs(&root, &fold.services(), &fold.nodes()));
+        let files = WorldFiles::new(&fold.services(), &fold.nodes());
+        assert_eq!(hashes(&root), None);
+        assert!(files.write(&root).unwrap());
+        assert!(!files.write(&root).unwrap());
+        assert_eq!(hashes(&root), Some(files.hashes()));
         assert_eq!(read_services(&root).unwrap(), Some(fold.services()));
         assert_eq!(read_nodes(&root).unwrap(), Some(fold.nodes()));
         let path = root.world(SERVICES);

@@ -8,7 +8,7 @@ use crate::commands::digest::DigestReport;
 use crate::flow::action::Action;
 use crate::flow::lifecycle::State;
 use crate::flow::plan::Plan;
-use crate::flow::status::{Counts, Summary};
+use crate::flow::status::{Counts, Flapping, Summary};
 use crate::flow::time::{Stamp, span};
 use crate::store::actions::Entry;
 
@@ -53,7 +53,7 @@ pub fn markdown(summary: &Summary, entries: &[Entry], now: Stamp) -> String {
     let rendered = template.render(context! {
         now => now.to_string(), as_of => summary.as_of.map(|t| t.to_string()), healthy => summary.healthy,
         services => counts(&summary.services), nodes_counted => counts(&summary.nodes), attention, drift, open, ended, nodes, passes,
-        unmanaged => summary.unmanaged.clone(), rejected => summary.rejected_events, rejects, waiting => summary.waiting_events,
+        flapping => summary.flapping.iter().map(flapping).collect::<Vec<_>>(), unmanaged => summary.unmanaged.clone(), rejected => summary.rejected_events, rejects, waiting => summary.waiting_events,
         skew => summary.clock_skew.iter().map(|(n, s)| format!("{n}: {s} s ahead")).collect::<Vec<_>>(),
     });
     rendered.expect("the template names only what it is given") + "\n"
@@ -67,7 +67,8 @@ pub fn of_action(entry: &Entry, plan: Option<&Plan>, output: &str, now: Stamp) -
     text += &format!("- {kind} of {target}, risk {}, attempt {attempt}\n", kind.risk());
     text += &drift.as_ref().map_or("- a person asked for it\n".into(), |d| {
         let reason = d.reason.as_deref().map_or(String::new(), |r| format!(" ({r})"));
-        format!("- because of {}, found {}\n", inline(&format!("{}{reason}", d.kind)), d.detected_at)
+        let found = d.detected_at.map_or(String::new(), |at| format!(", found {at}"));
+        format!("- because of {}{found}\n", inline(&format!("{}{reason}", d.kind)))
     });
     text.extend(hints.iter().map(|h| format!("- hint: {}\n", inline(h))));
     if let Some(result) = result {
@@ -95,6 +96,11 @@ pub fn of_action(entry: &Entry, plan: Option<&Plan>, output: &str, now: Stamp) -
     text + &format!(
         "\nWhat the operator may do: `hlctl approve {id}`, `hlctl reject {id} --reason TEXT`, `hlctl logs {id}`.\n"
     )
+}
+
+fn flapping(f: &Flapping) -> String {
+    let times: Vec<String> = f.queued.iter().map(Stamp::to_string).collect();
+    format!("`{}`: {}", f.id, times.join(", "))
 }
 
 fn counts(c: &Counts) -> minijinja::Value {

@@ -11,12 +11,15 @@ impl Report for ExecuteReport {
         if self.busy {
             return String::new();
         }
-        if self.actions.is_empty() && self.left.is_empty() {
+        if self.actions.is_empty() && self.left.is_empty() && self.waiting.is_empty() {
             return "nothing is approved\n".into();
         }
         let mut text = table(style, &["id", "state", "took", "why"], self.actions.iter().map(row).collect());
         for (id, why) in &self.left {
             text += &format!("{id} stays approved: {}\n", clean(why));
+        }
+        for (id, why) in &self.waiting {
+            text += &format!("{id} {}\n", clean(why));
         }
         text
     }

@@ -3,7 +3,7 @@
 use super::{Report, Style, Tone, clean};
 use crate::commands::plan::{PlanReport, Planned};
 use crate::exit::Exit;
-use crate::flow::plan::{Phase, Plan};
+use crate::flow::plan::{Fetched, Phase, Plan};
 use crate::flow::time::span;
 
 /// Returns a plan as numbered commands with its digest.
@@ -11,7 +11,12 @@ pub fn plan(style: Style, plan: &Plan) -> String {
     let mut text = String::new();
     for (n, step) in plan.steps.iter().enumerate() {
         let place = step.cwd.as_ref().map_or(String::new(), |cwd| format!(" in {cwd}"));
-        let fetch = if step.phase == Phase::Fetch { ", disturbs nothing" } else { "" };
+        let fetch = match (step.phase, step.may_fail) {
+            (Phase::Fetch, false) => ", disturbs nothing",
+            (Phase::Fetch, true) => ", disturbs nothing and may fail",
+            (Phase::Apply, _) => "",
+            (Phase::Rollback, _) => ", only if this brings no health",
+        };
         let limit = span(i64::try_from(step.timeout_s).unwrap_or(i64::MAX / 1000).saturating_mul(1000));
         let words = shlex::try_join(step.argv.iter().map(String::as_str)).unwrap_or_else(|_| step.argv.join(" "));
         text += &format!("  {}. {}\n", n + 1, style.bold(&clean(&words)));
@@ -32,15 +37,48 @@ pub fn plan(style: Style, plan: &Plan) -> String {
 /// Returns the plan of one action, or why there is none.
 pub fn planned(style: Style, planned: &Planned) -> String {
     let mut text = match (&planned.plan, &planned.error) {
-        (Some(made), _) => plan(style, made),
+        (Some(made), None) => plan(style, made),
+        (Some(made), Some(error)) => {
+            format!("{}  {}\n", plan(style, made), style.paint(&clean(error), Tone::Bad))
+        }
         (None, Some(error)) => format!("  no plan: {}\n", clean(error)),
         (None, None) => String::new(),
     };
+    text += &planned.fetched.as_ref().map_or(String::new(), |fetched| commits(style, fetched));
     if let Some(pinned) = &planned.pinned {
         let line = format!("  approved was another plan, {pinned}: it will be refused when it is its turn");
         text += &format!("{}\n", style.paint(&clean(&line), Tone::Bad));
     }
     text
+}
+
+/// Returns the commits that a redeploy brings and how the project's files differ.
+fn commits(style: Style, fetched: &Fetched) -> String {
+    let head = match fetched.commits.len() {
+        0 => format!("no new commit since {}", fetched.from.short()),
+        _ => format!("commits since {}, pinned when this is approved:", fetched.from.short()),
+    };
+    let mut text = format!("  {head} (fetched at {})\n", fetched.at);
+    for line in &fetched.commits {
+        text += &format!("    {}\n", clean(line));
+    }
+    text + &diff(style, &fetched.diff)
+}
+
+/// Returns a unified diff, coloured on a terminal.
+pub fn diff(style: Style, text: &str) -> String {
+    let line = |line: &str| {
+        let shown = clean(line);
+        let toned = match line.as_bytes().first() {
+            _ if line.starts_with("+++") || line.starts_with("---") => style.bold(&shown),
+            Some(b'+') => style.paint(&shown, Tone::Good),
+            Some(b'-') => style.paint(&shown, Tone::Bad),
+            Some(b'@') => style.paint(&shown, Tone::Quiet),
+            Some(_) | None => shown.to_string(),
+        };
+        format!("    {toned}\n")
+    };
+    text.lines().map(line).collect()
 }
 
 impl Report for PlanReport {

@@ -1,6 +1,6 @@
 //! How the queue and its transitions look.
 
-use super::plan::{plan, planned};
+use super::plan::{diff, plan, planned};
 use super::table::{Toned, cell, table, toned};
 use super::{Report, Style, Tone, clean};
 use crate::commands::actions::{ActionsReport, ShowReport};
@@ -80,7 +80,8 @@ impl Report for ShowReport {
         text += &match &action.drift {
             Some(drift) => {
                 let reason = drift.reason.as_ref().map_or(String::new(), |r| format!(" ({r})"));
-                format!("because of {}, since {}\n", clean(&format!("{}{reason}", drift.kind)), drift.detected_at)
+                let since = drift.detected_at.map_or(String::new(), |t| format!(", since {t}"));
+                format!("because of {}{since}\n", clean(&format!("{}{reason}", drift.kind)))
             }
             None => "because a person asked for it\n".into(),
         };
@@ -102,11 +103,11 @@ impl Report for ShowReport {
         if self.older > 0 {
             text += &format!("  older records: {} in actions/history/{}/\n", self.older, action.id);
         }
-        text + &result(entry)
+        text + &result(style, entry)
     }
 }
 
-fn result(entry: &Entry) -> String {
+fn result(style: Style, entry: &Entry) -> String {
     let Some(result) = &entry.action.result else { return String::new() };
     let mut facts = Vec::new();
     facts.extend(result.reason.clone());
@@ -122,6 +123,10 @@ fn result(entry: &Entry) -> String {
     for (name, fact) in &result.facts {
         text += &format!("  {}: {}\n", clean(name), clean(fact));
     }
+    for line in &result.container_log {
+        text += &format!("  | {}\n", clean(line));
+    }
+    text += &result.diff.as_ref().map_or(String::new(), |text| diff(style, text));
     if result.log.is_some() {
         text += &format!("  output: hlctl logs {}\n", entry.action.id);
     }

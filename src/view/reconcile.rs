@@ -19,6 +19,9 @@ impl Report for ReconcileReport {
         for (id, reason) in &self.cancelled {
             text += &format!("{cancel} {id} ({reason})\n");
         }
+        for id in &self.approved {
+            text += &format!("approved {id} (by the policy)\n");
+        }
         if self.drift.is_empty() {
             text += "no drift\n";
         }

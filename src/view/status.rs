@@ -14,6 +14,10 @@ impl Report for Summary {
         }
         text += &section(nodes(style, &self.node_lines));
         text += &section(drift_table(style, &self.drift));
+        for flapping in &self.flapping {
+            let times: Vec<String> = flapping.queued.iter().map(ToString::to_string).collect();
+            text += &format!("\nflapping: {} was needed at {}\n", flapping.id, times.join(", "));
+        }
         if !self.unmanaged.is_empty() {
             text += &format!("\nunmanaged: {}\n", clean(&self.unmanaged.join(", ")));
         }

@@ -102,8 +102,10 @@ pub fn digest(call: &Call<'_>) -> Answer {
     let max = number(&call.request.head, "max", 256..=1 << 20)?.unwrap_or(DIGEST_SIZE);
     if let Some(id) = call.request.head.queries("action").into_iter().next() {
         let entry = actions::of_id(call, &id)?;
-        let planned =
-            commands::plan::run(&call.app.cx, &cli::PlanArgs { id: Some(entry.action.id.clone()), node: None })?;
+        let planned = commands::plan::run(
+            &call.app.cx,
+            &cli::PlanArgs { id: Some(entry.action.id.clone()), node: None, fetch: false },
+        )?;
         let plan = planned.plans.first().and_then(|p| p.plan.as_ref());
         let output = actions::output(call, &entry.action.id, OUTPUT_SIZE)?;
         let text = view::digest::of_action(&entry, plan, &output, call.now);

@@ -187,7 +187,7 @@ impl From<color_eyre::Report> for Refusal {
     /// What fails behind a sound request: a damaged file, a broken configuration.
     fn from(report: color_eyre::Report) -> Self {
         let (advice, _) = crate::fail::verdict(&report);
-        Self { advice: advice.map(str::to_owned), ..Self::new(503, report.to_string()) }
+        Self { advice, ..Self::new(503, report.to_string()) }
     }
 }
 

@@ -1,6 +1,10 @@
 //! The runner and the probes over real processes, a real sshd on loopback, and real shells.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+#[path = "../needs/mod.rs"]
+mod needs;
+mod bars;
+mod injection;
 mod local;
 mod probes;
 mod quoting;

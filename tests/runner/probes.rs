@@ -39,7 +39,7 @@ fn server(answer: &'static [u8]) -> u16 {
 }
 
 fn look(text: &str, via: &Connection) -> Health {
-    probe::check(&check(text), via, Duration::from_secs(5))
+    probe::check(&check(text), via, None, Duration::from_secs(5))
 }
 
 fn failed(health: Health) -> (&'static str, String) {
@@ -90,7 +90,7 @@ fn all_checks(via: &Connection) {
         "{command: [sleep, '60']}".into(),
     ] {
         let started = Instant::now();
-        let health = probe::check(&check(&text), via, Duration::from_secs(1));
+        let health = probe::check(&check(&text), via, None, Duration::from_secs(1));
         assert!(failed(health).1.contains("time") || text.contains("sleep"), "{text}");
         assert!(started.elapsed() < Duration::from_secs(4), "{text}: {:?}", started.elapsed());
     }

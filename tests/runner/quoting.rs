@@ -5,7 +5,7 @@ use std::process::Command;
 use hlctl::flow::ssh::quote;
 use proptest::prelude::*;
 
-use crate::support::has;
+use crate::needs::program;
 
 /// Returns the words that a shell makes of a quoted line.
 fn delivered(shell: &str, words: &[String]) -> Vec<String> {
@@ -18,9 +18,9 @@ fn delivered(shell: &str, words: &[String]) -> Vec<String> {
 }
 
 fn shells() -> impl Iterator<Item = &'static str> {
-    ["sh", "dash", "bash", "zsh", "fish"]
-        .into_iter()
-        .filter(|shell| *shell == "zsh" && std::path::Path::new("/bin/zsh").exists() || *shell != "zsh" && has(shell))
+    ["sh", "dash", "bash", "zsh", "fish"].into_iter().filter(|shell| {
+        *shell == "zsh" && std::path::Path::new("/bin/zsh").exists() || *shell != "zsh" && program(shell)
+    })
 }
 
 #[test]

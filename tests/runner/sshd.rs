@@ -25,7 +25,7 @@ pub struct Sshd {
 impl Sshd {
     /// Starts one; none where it is not installed.
     pub fn start() -> Option<Sshd> {
-        if !["sshd", "ssh", "ssh-keygen", "fish"].into_iter().all(crate::support::has) {
+        if !["sshd", "ssh", "ssh-keygen", "fish"].into_iter().all(crate::needs::program) {
             return None;
         }
         // Debian's sshd wants this folder when it is root's.

@@ -1,5 +1,6 @@
 //! A folder in which plans are run by the library, with the built binary as the gate.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -44,7 +45,7 @@ impl Bench {
         mut before: impl FnMut(&Group) -> std::io::Result<()>,
     ) -> Ran {
         let recorded = &mut self.recorded;
-        let mut record = |group: &Group| {
+        let mut record = |group: &Group, _: &BTreeMap<String, String>| {
             recorded.push(group.clone());
             before(group)
         };
@@ -73,11 +74,27 @@ pub fn argv(words: &[&str]) -> Vec<String> {
 }
 
 pub fn local(words: &[&str]) -> Step {
-    Step { on: "local".into(), argv: argv(words), cwd: None, timeout_s: 60, phase: Phase::Apply, compose: false }
+    Step {
+        on: "local".into(),
+        argv: argv(words),
+        cwd: None,
+        timeout_s: 60,
+        phase: Phase::Apply,
+        compose: false,
+        named: false,
+        may_fail: false,
+    }
 }
 
 pub fn plan(steps: &[Step]) -> Plan {
-    Plan { digest: String::new(), steps: steps.to_vec(), verify: None }
+    Plan {
+        digest: String::new(),
+        commit: None,
+        override_sha256: None,
+        asks: vec![],
+        steps: steps.to_vec(),
+        verify: None,
+    }
 }
 
 pub fn verify(min_healthy_s: u64, healthy_deadline_s: u64) -> Option<Verify> {
@@ -102,7 +119,7 @@ pub fn script(path: &Path, text: &str) {
 /// Runs the ignored tests of this file again, in a process whose programs are looked for in `bin` first: a process
 /// cannot safely change its own PATH.
 pub fn run_ignored(filter: &str, bin: &Path, variables: &[(&str, &str)]) {
-    let path = format!("{}:{}", bin.display(), option_env("PATH"));
+    let path = format!("{}:{}", bin.display(), crate::needs::var("PATH").unwrap_or_default());
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--nocapture", filter])
         .env("PATH", path)
@@ -113,20 +130,4 @@ pub fn run_ignored(filter: &str, bin: &Path, variables: &[(&str, &str)]) {
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}");
     assert!(!text.contains("running 0 tests"), "{text}");
-}
-
-#[expect(clippy::disallowed_methods, reason = "tests find programs, and each other, through the environment")]
-pub fn option_env(name: &str) -> String {
-    std::env::var(name).unwrap_or_default()
-}
-
-/// Returns whether a program is there; where end-to-end tests are required, one that is missing is a failure.
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-pub fn has(program: &str) -> bool {
-    let found = option_env("PATH").split(':').chain(["/usr/sbin"]).any(|dir| Path::new(dir).join(program).exists());
-    assert!(found || option_env("HLCTL_REQUIRE_E2E") != "1", "{program} is missing and HLCTL_REQUIRE_E2E=1");
-    if !found {
-        eprintln!("skipped: {program} is not installed");
-    }
-    found
 }

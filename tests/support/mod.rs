@@ -18,27 +18,8 @@ use hlctl::store::root::Root;
 use hlctl::store::transition::{self, Asked, Changes, NotDone};
 use serde_json::Value;
 
-/// Returns whether a test may go on. Where the machine lacks what it needs, it says so and returns false; with
-/// `HLCTL_REQUIRE_E2E=1` it fails instead.
-pub fn has(what: &str, is_there: bool) -> bool {
-    #[expect(clippy::disallowed_methods, reason = "a switch of the test run, not of the program")]
-    let required = std::env::var("HLCTL_REQUIRE_E2E").is_ok_and(|v| v == "1");
-    assert!(is_there || !required, "this machine has no {what}, and HLCTL_REQUIRE_E2E=1 wants all tests");
-    if !is_there {
-        eprintln!("skipped: this machine has no {what}");
-    }
-    is_there
-}
-
-/// Returns whether a program can be run.
-pub fn has_program(name: &str) -> bool {
-    has(name, Command::new(name).arg("--version").output().is_ok_and(|o| o.status.success()))
-}
-
-/// Returns whether this is the super-user.
-pub fn is_super_user() -> bool {
-    rustix::process::geteuid().is_root()
-}
+#[path = "../needs/mod.rs"]
+pub mod needs;
 
 /// A root in a temporary folder that goes away with it.
 pub struct Home {

@@ -1,6 +1,7 @@
 //! The contract's fold written down a second time, as plainly as can be: all events in a list, and for each
 //! question a search through all of it. Shares nothing with the program but the parsing of times.
 
+use std::io::Read;
 use std::path::Path;
 
 use hlctl::flow::time::Stamp;
@@ -14,6 +15,8 @@ pub struct World {
     pub waiting: u64,
     pub unknown: u64,
 }
+
+const KNOWN: [&str; 4] = ["service_healthy", "service_unhealthy", "service_status", "service_removed"];
 
 struct Event {
     ts: i64,
@@ -33,8 +36,25 @@ pub fn world(root: &Path, now: Stamp) -> World {
     let mut events = Vec::new();
     let mut rejected = 0;
     for day in sorted(&root.join("events")) {
-        for name in sorted(&root.join("events").join(&day)) {
-            let bytes = std::fs::read(root.join("events").join(&day).join(&name)).unwrap();
+        let names = sorted(&root.join("events").join(&day));
+        for name in &names {
+            let mut bytes = std::fs::read(root.join("events").join(&day).join(name)).unwrap();
+            let mut name = name.as_str();
+            for (suffix, hidden_by) in [(".gz", [""].as_slice()), (".zst", &["", ".gz"])] {
+                let Some(plain) = name.strip_suffix(suffix).filter(|n| n.ends_with(".jsonl")) else { continue };
+                if hidden_by.iter().any(|other| names.contains(&format!("{plain}{other}"))) {
+                    bytes.clear();
+                } else {
+                    let intact;
+                    (bytes, intact) = match suffix {
+                        ".gz" => unpack(flate2::read::MultiGzDecoder::new(&*bytes)),
+                        _ if bytes.is_empty() => (Vec::new(), true),
+                        _ => ruzstd::decoding::StreamingDecoder::new(&*bytes).map_or((Vec::new(), false), unpack),
+                    };
+                    rejected += u64::from(!intact);
+                }
+                name = plain;
+            }
             let path = format!("{day}/{name}");
             if name.ends_with(".jsonl") {
                 let end = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
@@ -65,8 +85,7 @@ pub fn world(root: &Path, now: Stamp) -> World {
     let total = events.len();
     events.retain(|e| e.ts <= now.millis() + 300_000);
     let waiting = (total - events.len()) as u64;
-    let known = ["service_healthy", "service_unhealthy", "service_status", "service_removed"];
-    let is_known = |e: &&Event| known.contains(&e.kind.as_str());
+    let is_known = |e: &&Event| KNOWN.contains(&e.kind.as_str());
     let others = ["node_heartbeat", "disk_pressure", "action_started", "action_completed", "action_failed"];
     let unknown = events.iter().filter(|e| !is_known(e) && !others.contains(&e.kind.as_str())).count() as u64;
     World {
@@ -145,7 +164,7 @@ fn event(value: &Value, path: &str, index: u64) -> Option<Event> {
     let service = match service.as_str() {
         Some(name) if is_name(name) => name.to_owned(),
         Some(_) => return None,
-        None if kind.starts_with("service_") => return None,
+        None if KNOWN.contains(&kind.as_str()) => return None,
         None => String::new(),
     };
     let details = match pick(&["details", "data", "payload"]) {
@@ -173,6 +192,18 @@ fn event(value: &Value, path: &str, index: u64) -> Option<Event> {
 fn is_name(text: &str) -> bool {
     let ok = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     (1..=64).contains(&text.len()) && text.chars().all(ok) && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+}
+
+/// Returns what a packed file holds, up to where it is damaged, and whether it is whole.
+fn unpack(mut input: impl Read) -> (Vec<u8>, bool) {
+    let (mut out, mut block) = (Vec::new(), vec![0; 32 * 1024]);
+    loop {
+        match input.read(&mut block) {
+            Ok(0) => return (out, true),
+            Ok(n) => out.extend_from_slice(&block[..n]),
+            Err(_) => return (out, false),
+        }
+    }
 }
 
 fn sorted(dir: &Path) -> Vec<String> {

@@ -23,7 +23,7 @@ pub fn report(lab: &Lab, cx: &Context) -> Result<Vec<String>> {
         for found in lab.services(node) {
             let service = found.name.parse::<ServiceName>().ok().and_then(|name| host.service(&name));
             let Some(check) = service.and_then(|s| s.settings.check.as_ref()) else { continue };
-            let health = probe::check(check, &host.connection, probe::TIMEOUT);
+            let health = probe::check(check, &host.connection, None, probe::TIMEOUT);
             let reason = match health {
                 Health::Healthy => None,
                 _ if found.pid().is_none() => Some("containers_not_running"),

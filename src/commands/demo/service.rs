@@ -20,7 +20,7 @@ use crate::exit::Exit;
 use crate::fail::{Result, fail};
 use crate::view::{Report, Style};
 
-/// The page that a service serves. It is whole if it ends with [`PAGE_END`].
+/// The page that a service serves. It is whole if its end is there.
 pub const PAGE: &str = "page.html";
 
 const PAGE_END: &str = "</html>\n";

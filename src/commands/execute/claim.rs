@@ -8,6 +8,7 @@ use crate::flow::hostfile::Service;
 use crate::flow::plan::Plan;
 use crate::flow::reconcile::CLOCK_TOLERANCE_MS;
 use crate::flow::time::{Stamp, span};
+use crate::flow::window::{self, Gate};
 use crate::store::actions::Entry;
 
 /// What becomes of it.
@@ -30,7 +31,7 @@ pub enum Verdict<'a> {
 }
 
 /// Decides. What runs comes from the desired state; of the action's file only the pinned digest counts.
-pub fn judge<'a>(desired: &'a Desired, config: &Config, entry: &Entry, now: Stamp) -> Verdict<'a> {
+pub fn judge<'a>(desired: &'a Desired, config: &Config, entry: &Entry, secrets: &[String], now: Stamp) -> Verdict<'a> {
     let action = &entry.action;
     let node = desired.canonical(&action.node);
     let host = match desired.host(&node) {
@@ -53,15 +54,39 @@ pub fn judge<'a>(desired: &'a Desired, config: &Config, entry: &Entry, now: Stam
         },
         None => None,
     };
-    let plan = match Plan::make(host, service, action.kind) {
+    let plan = match Plan::make(host, service, action.kind, action.plan_commit.as_ref()) {
         Ok(plan) => plan,
         Err(e) => return changed(e.to_string()),
     };
     match &action.plan_digest {
         Some(pinned) if *pinned != plan.digest => {
-            changed(format!("approved was {pinned}, the plan is now {}", plan.digest))
+            let message = format!("approved was {pinned}, the plan is now {}", plan.digest);
+            let diff = difference(entry, &plan.masked(secrets));
+            Verdict::Fails(Outcome { diff, ..failed("plan_changed_since_approval", message, now) })
         }
         pinned => Verdict::Runs { unpinned: pinned.is_none(), plan, host, service },
+    }
+}
+
+/// Returns how the plan differs from the approved one, where the file tells what that was.
+fn difference(entry: &Entry, plan: &Plan) -> Option<String> {
+    let approved: serde_json::Value = serde_json::from_str(entry.action.fields.get("plan")?.get()).ok()?;
+    let now = serde_json::to_value(plan).ok()?;
+    let text = |value| serde_json::to_string_pretty(value).ok().map(|text| text + "\n");
+    let (approved, now) = (text(&approved)?, text(&now)?);
+    let diff = similar::TextDiff::from_lines(&approved, &now);
+    Some(diff.unified_diff().context_radius(2).header("approved", "now").to_string())
+}
+
+/// Returns why an action waits for its node's maintenance window, if it does. One that has expired does not wait.
+pub fn waits(desired: &Desired, config: &Config, entry: &Entry, now: Stamp) -> Option<String> {
+    let node = desired.canonical(&entry.action.node);
+    match window::gate(&config.policy.windows, &node, now) {
+        Gate::Closed(until) if expired(config, entry, now).is_none() => {
+            let until = until.map_or(String::new(), |until| format!(", which opens at {until}"));
+            Some(format!("waits for the maintenance window of {node}{until}"))
+        }
+        Gate::Closed(_) | Gate::Open => None,
     }
 }
 

@@ -21,7 +21,11 @@ pub fn finish(shared: &Shared<'_>, entry: Entry) {
         return;
     }
     // Its end was about to be recorded: that is how it ended.
-    let outcome = action.result.clone().unwrap_or_else(|| outcome(shared, &entry, running.as_ref()));
+    let outcome = action
+        .result
+        .clone()
+        .filter(|r| r.finished_at.is_some())
+        .unwrap_or_else(|| outcome(shared, &entry, running.as_ref()));
     if let Err(e) = one::finish(shared, action, outcome) {
         shared.report(|r| r.errors.push(format!("{}: {e}", action.id)));
     }
@@ -40,6 +44,7 @@ fn outcome(shared: &Shared<'_>, entry: &Entry, running: Option<&Running>) -> Out
             Some(n) => format!("the executor died during step {n}"),
             None => "the executor died before the first step".into(),
         }),
+        facts: running.map(|r| r.facts.clone()).unwrap_or_default(),
         hints: if remote { vec![MAY_STILL_RUN.into()] } else { Vec::new() },
         log: running.filter(|r| r.group.is_some()).map(log),
         ..Outcome::default()

@@ -1,7 +1,8 @@
 //! One approved action from its claim to its end.
 
+use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,9 +10,11 @@ use super::claim::{self, Verdict};
 use super::{Done, Shared, tell};
 use crate::flow::action::{Action, ActionId, Outcome, Via, raw};
 use crate::flow::desired::Host;
+use crate::flow::health::Health;
 use crate::flow::hostfile::Service;
 use crate::flow::lifecycle::{State, Transition};
-use crate::flow::mask::secrets_of_env_file;
+use crate::flow::mask::mask;
+use crate::flow::order::End;
 use crate::flow::plan::Plan;
 use crate::flow::time::Stamp;
 use crate::probe;
@@ -28,39 +31,34 @@ pub struct Running {
     pub on: Option<String>,
     /// The step's process group.
     pub group: Option<Group>,
+    /// What only the node knew, as far as it is known.
+    #[serde(default)]
+    pub facts: BTreeMap<String, String>,
 }
 
-/// Runs a node's approved actions, one after the other. Once the node itself could not be had, the others wait.
-pub fn run_node(shared: &Shared<'_>, entries: Vec<Entry>) {
-    let mut node = Node::default();
-    let mut unavailable: Option<String> = None;
-    for entry in entries {
-        if let Some(why) = &unavailable {
-            shared.report(|r| drop(r.left.insert(entry.action.id.clone(), why.clone())));
-            continue;
-        }
-        if let Verdict::Stays(why) = claim::judge(shared.desired, shared.config, &entry, shared.cx.now()) {
-            shared.report(|r| {
-                r.errors.push(format!("{} stays approved: {why}", entry.action.id));
-                r.left.insert(entry.action.id.clone(), why);
-            });
-            continue;
-        }
-        match run_one(shared, &entry.action.id, &mut node) {
-            Ok(true) => unavailable = Some(format!("{} could not be reached in this pass", entry.action.node)),
-            Ok(false) => {}
-            Err(e) => shared.report(|r| r.errors.push(format!("{}: {e}", entry.action.id))),
-        }
+/// Runs an approved action in its turn.
+pub fn run(shared: &Shared<'_>, entry: &Entry, node: &mut Node) -> End {
+    if let Verdict::Stays(why) = claim::judge(shared.desired, shared.config, entry, &shared.cx.secrets, shared.cx.now())
+    {
+        shared.report(|r| {
+            r.errors.push(format!("{} stays approved: {why}", entry.action.id));
+            r.left.insert(entry.action.id.clone(), why);
+        });
+        return End::Left;
     }
+    run_one(shared, &entry.action.id, node).unwrap_or_else(|e| {
+        shared.report(|r| r.errors.push(format!("{}: {e}", entry.action.id)));
+        End::Failed
+    })
 }
 
-/// Claims an action, runs it and records its end. Returns whether the node itself could not be had.
-fn run_one(shared: &Shared<'_>, id: &ActionId, node: &mut Node) -> Result<bool, NotDone> {
+/// Claims an action, runs it and records its end.
+fn run_one(shared: &Shared<'_>, id: &ActionId, node: &mut Node) -> Result<End, NotDone> {
     let started = shared.cx.now();
     let mut verdict = None;
     let claimed = transition::apply(shared.root, id, Transition::Claim, &asked(started, None), |entry| {
-        let judged = claim::judge(shared.desired, shared.config, entry, started);
-        let running = Running { started_at: started, on: None, group: None };
+        let judged = claim::judge(shared.desired, shared.config, entry, &shared.cx.secrets, started);
+        let running = Running { started_at: started, on: None, group: None, facts: BTreeMap::new() };
         let mut changes = Changes { set: vec![("running", raw(&running))], plan: None };
         match &judged {
             Verdict::Stays(why) => {
@@ -83,13 +81,17 @@ fn run_one(shared: &Shared<'_>, id: &ActionId, node: &mut Node) -> Result<bool, 
             (shared.say)(&format!("{id}: {} steps on {}", plan.steps.len(), host.node));
             tell::started(shared, &claimed.action);
             let ran = run_plan(shared, &claimed, &plan, host, service, node)?;
-            let outcome = Outcome { unpinned, ..ran.outcome };
+            let outcome = Outcome { unpinned, ..ran.outcome.clone() };
             finish(shared, &claimed.action, outcome)?;
             tell::health(shared, &claimed.action, ran.health.as_ref());
-            Ok(ran.node_unavailable)
+            Ok(match ran {
+                runner::Ran { node_unavailable: true, .. } => End::NodeAway,
+                runner::Ran { is_success: true, .. } => End::Well,
+                runner::Ran { is_success: false, .. } => End::Failed,
+            })
         }
-        Some(Verdict::Fails(outcome)) => finish(shared, &claimed.action, outcome).map(|()| false),
-        Some(Verdict::Stays(_)) | None => Ok(false),
+        Some(Verdict::Fails(outcome)) => finish(shared, &claimed.action, outcome).map(|()| End::Failed),
+        Some(Verdict::Stays(_)) | None => Ok(End::Left),
     }
 }
 
@@ -105,44 +107,51 @@ fn run_plan(
     let started = running_of(&claimed.action).map_or_else(|| cx.now(), |r| r.started_at);
     let logs = root.actions().join("logs").join(id.as_str());
     root.make_dir(&logs)?;
-    let mut secrets = cx.secrets.clone();
-    secrets.extend(env_secrets(plan, cx.home.as_deref()));
+    let home = cx.home();
     let mut current = claimed.clone();
-    let mut record = |group: &Group| {
+    let mut record = |group: &Group, facts: &BTreeMap<String, String>| {
         let on = plan.steps.get(group.step.saturating_sub(1)).map(|step| step.on.clone());
-        let running = Running { started_at: started, on, group: Some(group.clone()) };
+        let running = Running { started_at: started, on, group: Some(group.clone()), facts: facts.clone() };
         let noted = transition::annotate(root, &current, vec![("running", raw(&running))]);
         current = noted.map_err(|e| io::Error::other(e.to_string()))?;
         Ok(())
     };
+    let dir = working_dir(host, home.as_deref());
+    let dir = dir.as_deref();
     let mut look = service
         .and_then(|s| s.settings.check.as_ref())
-        .map(|check| move || probe::check(check, &host.connection, probe::TIMEOUT));
+        .map(|check| move || masked(probe::check(check, &host.connection, dir, probe::TIMEOUT), &cx.secrets));
     let job = Job {
         gate: &cx.exe,
-        home: cx.home.as_deref(),
+        home: home.as_deref(),
         clock: cx.clock,
-        secrets: &secrets,
+        secrets: &cx.secrets,
         started,
         logs: &logs,
         owner: root.owner(),
         record: &mut record,
-        probe: look.as_mut().map(|look| look as &mut dyn FnMut() -> crate::flow::health::Health),
+        probe: look.as_mut().map(|look| look as &mut dyn FnMut() -> Health),
     };
     let mut ran = runner::run_plan(plan, job, node);
     ran.outcome.log = Some(format!("actions/logs/{id}/{}.log", started.file_name()));
     Ok(ran)
 }
 
-/// Returns the secrets in the `.env` of the Compose projects that a plan touches on this machine.
-fn env_secrets(plan: &Plan, home: Option<&Path>) -> Vec<String> {
-    let local = plan.steps.iter().filter(|step| step.compose && !step.is_remote());
-    let folders = local.filter_map(|step| {
-        let at = step.argv.iter().position(|word| word == "--project-directory")?;
-        let folder = Path::new(step.argv.get(at + 1)?);
-        Some(step.cwd.as_ref().and(home).map_or(folder.to_owned(), |home| home.join(folder)))
-    });
-    folders.filter_map(|f| std::fs::read_to_string(f.join(".env")).ok()).flat_map(|t| secrets_of_env_file(&t)).collect()
+/// Returns where a host's recipes and checks run on this machine: in its repository, else in the home.
+fn working_dir(host: &Host, home: Option<&Path>) -> Option<PathBuf> {
+    let repo = host.file.repo.as_ref().map_or("~", |repo| repo.as_str());
+    let below = Path::new(repo).strip_prefix("~").unwrap_or(Path::new(repo));
+    let dir = home.map(|home| home.join(below)).or_else(|| below.is_absolute().then(|| below.to_owned()))?;
+    dir.is_dir().then_some(dir)
+}
+
+/// Returns what a check saw without the secrets in it: it goes into the event log and the record.
+fn masked(health: Health, secrets: &[String]) -> Health {
+    match health {
+        Health::Healthy => Health::Healthy,
+        Health::Unhealthy { reason, detail } => Health::Unhealthy { reason, detail: mask(&detail, secrets) },
+        Health::Unknown { detail } => Health::Unknown { detail: mask(&detail, secrets) },
+    }
 }
 
 /// Returns what the file says of its execution.

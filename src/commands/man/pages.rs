@@ -2,6 +2,7 @@
 //! between backquotes is set in bold. Holds words only.
 
 mod decisions;
+mod events;
 mod looking;
 mod passes;
 mod serving;
@@ -47,5 +48,5 @@ const NONE: Page = Page {
 
 /// Returns every page.
 pub fn all() -> impl Iterator<Item = &'static Page> {
-    passes::PAGES.iter().chain(decisions::PAGES).chain(looking::PAGES).chain(serving::PAGES)
+    passes::PAGES.iter().chain(decisions::PAGES).chain(looking::PAGES).chain(events::PAGES).chain(serving::PAGES)
 }

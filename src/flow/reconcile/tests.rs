@@ -57,7 +57,7 @@ mod the_action_that_a_drift_gets {
         assert_eq!((new.node, new.service), (node("piha"), Some(service("web"))));
         let note = new.drift.unwrap();
         assert_eq!((note.kind.as_str(), note.reason.as_deref()), ("unhealthy_service", Some("containers_not_running")));
-        assert_eq!(note.detected_at, ago("1m"));
+        assert_eq!(note.detected_at, Some(ago("1m")));
         assert!(new.plan.unwrap().digest.starts_with("sha256:"));
         assert!(new.hints.is_empty(), "{:?}", new.hints);
     }
@@ -443,13 +443,13 @@ mod rule_3_idempotent {
         before[0].since = ago("3d");
         let decision = piha(MISSING).before(before.clone()).decide();
         assert_eq!(decision.rows[0].since, ago("3d"));
-        assert_eq!(decision.create[0].drift.as_ref().unwrap().detected_at, ago("3d"));
+        assert_eq!(decision.create[0].drift.as_ref().unwrap().detected_at, Some(ago("3d")));
         assert_eq!(piha(ILL).before(before.clone()).decide().rows[0].since, ago("1m"), "another kind is another drift");
         let mut other = before.clone();
         other[0].service = Some(service("db"));
         assert_eq!(piha(MISSING).before(other).decide().rows[0].since, NOW, "as is another service's");
         before[0].kind = DriftKind::UnhealthyService;
-        assert_eq!(piha(ILL).before(before).decide().rows[0].since, ago("3d"), "each report of it is a newer event");
+        assert_eq!(piha(ILL).before(before).decide().rows[0].since, ago("1m"), "it was healthy meanwhile");
     }
 }
 
@@ -771,7 +771,8 @@ fn the_words_of_the_contract_for_a_cancellation() {
 fn the_plan_is_made_from_the_canonical_host() {
     let lab = piha(HEALTHY).host_file("piha", "aliases: [node-1]\nssh: o@h");
     let desired = lab.desired();
-    let plan = |name: &str| make_plan(&desired, &node(name), Some(&service("web")), ActionType::Redeploy).unwrap();
+    let plan =
+        |name: &str| make_plan(&desired, &node(name), Some(&service("web")), ActionType::Redeploy, None).unwrap();
     assert_eq!(plan("node-1"), plan("piha"));
     assert_eq!(plan("piha").steps[0].on, "o@h");
 }

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::flow::name::check_name;
 use crate::flow::time::Stamp;
@@ -13,23 +13,33 @@ use crate::store::root::Root;
 /// Appends JSON lines to `events/<day of now>/<source>.jsonl`. When it returns, they are on disk.
 pub fn append(root: &Root, now: Stamp, source: &str, lines: &[String]) -> Result<(), WriteError> {
     let dir = root.events().join(now.day());
-    let path = dir.join(format!("{source}.jsonl"));
-    let fail = |doing| {
-        let path = &path;
-        move |e: io::Error| WriteError::at(path, doing, e)
-    };
-    check_name(source).map_err(|e| fail("append to")(io::Error::new(io::ErrorKind::InvalidInput, e)))?;
+    check_name(source)
+        .map_err(|e| WriteError::at(&dir.join(source), "append to", io::Error::new(io::ErrorKind::InvalidInput, e)))?;
     if lines.is_empty() {
         return Ok(());
     }
     let mut batch = String::with_capacity(lines.iter().map(|l| l.len() + 1).sum());
     for line in lines {
         // Between the tokens of JSON a newline is a space; inside of a line it would end it.
-        batch.extend(line.chars().map(|c| if c == '\n' { ' ' } else { c }));
+        line.split('\n').enumerate().for_each(|(i, part)| {
+            batch.push_str(if i > 0 { " " } else { "" });
+            batch.push_str(part);
+        });
         batch.push('\n');
     }
     root.make_dir(&dir)?;
-    let (mut file, is_new) = locked(root, &path)?;
+    if dir.is_symlink() {
+        let link = io::Error::new(
+            io::ErrorKind::NotADirectory,
+            "the day's folder is a symbolic link, which observe does not follow",
+        );
+        return Err(WriteError::at(&dir, "append to", link));
+    }
+    let (path, mut file, is_new) = locked(root, &dir, source)?;
+    let fail = |doing| {
+        let path = &path;
+        move |e: io::Error| WriteError::at(path, doing, e)
+    };
     let whole = whole_lines(&file).map_err(fail("read the end of"))?;
     if whole < file.metadata().map_err(fail("look at"))?.len() {
         file.set_len(whole).map_err(fail("cut the half-written line off"))?;
@@ -43,9 +53,16 @@ pub fn append(root: &Root, now: Stamp, source: &str, lines: &[String]) -> Result
     if is_new { sync_dir(&dir) } else { Ok(()) }
 }
 
-/// Opens and locks the file that stands at the path once the lock is had.
-fn locked(root: &Root, path: &Path) -> Result<(File, bool), WriteError> {
-    loop {
+/// Opens and locks the file of a source that stands in the folder once the lock is had.
+fn locked(root: &Root, dir: &Path, source: &str) -> Result<(PathBuf, File, bool), WriteError> {
+    let mut name = format!("{source}.jsonl");
+    for turn in 2.. {
+        let path = dir.join(&name);
+        // Beside a compressed file of its name it would count in that one's place.
+        if [".gz", ".zst"].iter().any(|packed| dir.join(format!("{name}{packed}")).exists()) && !path.exists() {
+            name = format!("{source}.{turn}.jsonl");
+            continue;
+        }
         let is_new = !path.exists();
         let file = OpenOptions::new()
             .read(true)
@@ -53,19 +70,23 @@ fn locked(root: &Root, path: &Path) -> Result<(File, bool), WriteError> {
             .create(true)
             .mode(0o644)
             .custom_flags((rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits() as i32)
-            .open(path)
-            .map_err(|e| WriteError::at(path, "open", e))?;
-        file.lock().map_err(|e| WriteError::at(path, "lock", e))?;
-        let (ours, there) = (file.metadata(), std::fs::metadata(path));
-        if let (Ok(ours), Ok(there)) = (ours, there)
-            && (ours.dev(), ours.ino()) == (there.dev(), there.ino())
-        {
+            .open(&path)
+            .map_err(|e| WriteError::at(&path, "open", e))?;
+        file.lock().map_err(|e| WriteError::at(&path, "lock", e))?;
+        if stands_at(&file, &path) {
             if is_new {
-                root.give(path)?;
+                root.give(&path)?;
             }
-            return Ok((file, is_new));
+            return Ok((path, file, is_new));
         }
     }
+    unreachable!("the turns do not end")
+}
+
+/// Returns whether an open file is the one that stands at a path.
+pub fn stands_at(file: &File, path: &Path) -> bool {
+    let (ours, there) = (file.metadata(), std::fs::symlink_metadata(path));
+    matches!((ours, there), (Ok(ours), Ok(there)) if (ours.dev(), ours.ino()) == (there.dev(), there.ino()))
 }
 
 /// Returns how long the file is up to its last newline: a killed writer may have left half a line behind it.
@@ -118,6 +139,19 @@ mod tests {
             append(&root, NOW, "piha", &["{\"b\":2}".into()]).unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), want);
         }
+    }
+
+    #[test]
+    fn a_compressed_file_is_not_hidden_by_a_new_one() {
+        let (dir, root) = root();
+        let day = dir.path().join("events/2026-11-23");
+        std::fs::create_dir_all(&day).unwrap();
+        for taken in ["piha.jsonl.gz", "piha.2.jsonl.zst"] {
+            std::fs::write(day.join(taken), "").unwrap();
+        }
+        append(&root, NOW, "piha", &["{}".into()]).unwrap();
+        append(&root, NOW, "piha", &["{}".into()]).unwrap();
+        assert_eq!(std::fs::read_to_string(day.join("piha.3.jsonl")).unwrap(), "{}\n{}\n");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::dir::{Entry, Format, Identity};
+use super::dir::{Entry, Identity};
 use super::file::Progress;
 use crate::flow::intake::Rejects;
 
@@ -14,10 +14,12 @@ pub const PROOF_NS: i64 = 2_000_000_000;
 
 /// What was read of the folder of a day.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Day {
     /// The folder's own time of change, before it was listed.
     pub mtime: i64,
     /// Whether that time was too young to prove anything.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unsettled: bool,
     /// Files whose status changed before this (`ctime`, which nobody can set) are in the digest alone.
     pub settled_before: i64,
@@ -26,14 +28,19 @@ pub struct Day {
     /// The sum of the digests of their identities.
     pub digest: u64,
     /// Files read too soon after their last change, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub young: BTreeMap<String, Young>,
     /// `.jsonl` files that may grow, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub open: BTreeMap<String, Open>,
     /// Files that could not be read, by name, and why.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub unreadable: BTreeMap<String, String>,
     /// What lay there and was no file.
+    #[serde(skip_serializing_if = "Rejects::is_empty")]
     pub odd: Rejects,
     /// Why the folder could not be listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub unlisted: Option<String>,
 }
 
@@ -165,11 +172,6 @@ impl Known {
             Self::Lines(open) => open.identity,
         }
     }
-}
-
-/// Returns whether a file holds lines.
-pub fn is_lines(entry: &Entry) -> bool {
-    entry.format == Format::Lines
 }
 
 #[cfg(test)]

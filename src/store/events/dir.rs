@@ -42,19 +42,27 @@ impl Identity {
     }
 }
 
-/// How the events stand in a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How the events stand in a file; of twins the first is the one that counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
     /// One event or an array of them: `.json`.
     Document,
     /// One event a line: `.jsonl`.
     Lines,
+    /// The same in gzip: `.jsonl.gz`.
+    Gzip,
+    /// The same in Zstandard: `.jsonl.zst`.
+    Zstd,
 }
 
 /// Returns the format that a file's name gives, or nothing where it holds no events.
 pub fn format(name: &str) -> Option<Format> {
     if name.ends_with(".jsonl") {
         Some(Format::Lines)
+    } else if name.ends_with(".jsonl.gz") {
+        Some(Format::Gzip)
+    } else if name.ends_with(".jsonl.zst") {
+        Some(Format::Zstd)
     } else if name.ends_with(".json") {
         Some(Format::Document)
     } else {
@@ -68,6 +76,15 @@ pub struct Entry {
     pub name: String,
     pub format: Format,
     pub identity: Identity,
+}
+
+/// Returns a name without the suffix of its compression: the name under which its events stand.
+pub fn plain(name: &str) -> &str {
+    match format(name) {
+        Some(Format::Gzip) => name.strip_suffix(".gz").unwrap_or(name),
+        Some(Format::Zstd) => name.strip_suffix(".zst").unwrap_or(name),
+        Some(Format::Document | Format::Lines) | None => name,
+    }
 }
 
 /// The folder of a day.
@@ -104,6 +121,13 @@ pub fn list_days(events: &Path) -> io::Result<Option<Vec<DayDir>>> {
     Ok(Some(days))
 }
 
+/// Returns how many bytes of events there are, as far as they can be seen.
+pub fn size(events: &Path) -> u64 {
+    let days = list_days(events).ok().flatten().unwrap_or_default();
+    let files = days.iter().filter_map(|day| list_day(&events.join(&day.name), &day.name).ok());
+    files.flat_map(|(files, _)| files).map(|entry| entry.identity.size).sum()
+}
+
 /// Returns whether a name is a day of the calendar as `YYYY-MM-DD`.
 fn is_day(name: &str) -> bool {
     name.len() == 10
@@ -132,6 +156,9 @@ pub fn list_day(dir: &Path, shown: &str) -> io::Result<(Vec<Entry>, Rejects)> {
             None => odd.add(&format!("{shown}/{lossy}"), None, "its name is not UTF-8: not read"),
         }
     }
+    // A file beside its compressed twin counts once: the plain one, because whoever compresses it removes it last.
+    files.sort_unstable_by(|a, b| (plain(&a.name), a.format).cmp(&(plain(&b.name), b.format)));
+    files.dedup_by(|a, b| plain(&a.name) == plain(&b.name));
     Ok((files, odd))
 }
 
@@ -170,8 +197,7 @@ mod tests {
         }
         fs::create_dir(at("x.json")).unwrap();
         std::os::unix::fs::symlink("/etc/passwd", at("y.jsonl")).unwrap();
-        let (mut files, odd) = list_day(dir.path(), "events/d").unwrap();
-        files.sort_by(|a, b| a.name.cmp(&b.name));
+        let (files, odd) = list_day(dir.path(), "events/d").unwrap();
         assert_eq!(files.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["a.json", "b.jsonl"]);
         let odd: Vec<_> = odd.newest.iter().map(|r| format!("{}: {}", r.file, r.cause)).collect();
         assert_eq!(
@@ -181,5 +207,17 @@ mod tests {
                 "events/d/y.jsonl: a symbolic link: not followed"
             ]
         );
+    }
+
+    #[test]
+    fn of_twins_one_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a.jsonl.gz", "a.jsonl", "b.jsonl.zst", "b.jsonl.gz", "c.jsonl.zst", "d.json.gz", "e.jsonl.gz.tmp"]
+        {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        let (files, _) = list_day(dir.path(), "events/d").unwrap();
+        let names: Vec<_> = files.iter().map(|f| (f.name.as_str(), plain(&f.name))).collect();
+        assert_eq!(names, [("a.jsonl", "a.jsonl"), ("b.jsonl.gz", "b.jsonl"), ("c.jsonl.zst", "c.jsonl")]);
     }
 }

@@ -1,21 +1,26 @@
-//! Reads one file of events into an intake, and says afterwards whether it is still the file that was read.
+//! Reads one file of events after the other into an intake, and says afterwards whether a file is still the one
+//! that was read.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use super::dir::Identity;
-use super::lines::{Line, each_line};
+use super::dir::{Format, Identity};
+use super::lines::{Line, Lines};
+use super::meter::Meter;
+use super::unpack;
 use crate::flow::event::MAX_LINE;
 use crate::flow::intake::{Intake, Source};
 use crate::flow::time::Stamp;
 
 /// Largest `.json` file that is read, in bytes.
-const MAX_DOCUMENT: u64 = 16 << 20;
+pub const MAX_DOCUMENT: u64 = 16 << 20;
 /// How much of a `.jsonl` file's head and of what was read last is remembered.
 const PRINT: u64 = 4096;
 
@@ -35,10 +40,10 @@ impl Progress {
     pub const START: Progress = Progress { offset: 0, lines: 0, print: 0 };
 }
 
-/// Opens a regular file; a link that took its place is not followed, a pipe not waited for.
-pub fn open(path: &Path) -> io::Result<(File, Identity)> {
-    let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits() as i32;
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+/// Opens a regular file in a folder; a link that took its place is not followed, a pipe not waited for.
+pub fn open(dir: impl AsFd, path: &Path) -> io::Result<(File, Identity)> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::openat(dir, path, flags, Mode::empty())?);
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(io::Error::other("not a regular file"));
@@ -46,26 +51,87 @@ pub fn open(path: &Path) -> io::Result<(File, Identity)> {
     Ok((file, Identity::of(&metadata)))
 }
 
-/// Reads the whole lines that stand in the file's first `size` bytes behind `from`.
-pub fn read_lines(
-    file: &mut File,
-    size: u64,
-    from: Progress,
-    into: &mut Intake,
-    source: &Source,
+/// Reads files, one after the other in the same memory.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    /// What came of them.
+    pub intake: Intake,
+    lines: Lines,
+    bytes: Vec<u8>,
     horizon: Stamp,
-) -> io::Result<Progress> {
-    file.seek(SeekFrom::Start(from.offset))?;
-    // Up to the size that the identity names, so that what is written meanwhile shows as a change.
-    let consumed = each_line(file.take(size.saturating_sub(from.offset)), |number, line| {
-        let number = from.lines + number;
-        match line {
-            Line::Whole(line) => into.line(line, number, source, horizon),
-            Line::Long => into.rejects.add(&source.file, Some(number), &too_long(MAX_LINE as u64)),
+    meter: &'a Meter,
+}
+
+impl<'a> Reader<'a> {
+    /// Makes a reader that adds to an intake what counts at `horizon`.
+    pub fn new(intake: Intake, horizon: Stamp, meter: &'a Meter) -> Self {
+        Self { intake, lines: Lines::default(), bytes: Vec::new(), horizon, meter }
+    }
+
+    /// Reads the whole lines that stand in the file's first `size` bytes behind `from`.
+    pub fn lines(&mut self, file: &mut File, size: u64, from: Progress, source: &Source) -> io::Result<Progress> {
+        file.seek(SeekFrom::Start(from.offset))?;
+        // Up to the size that the identity names, so that what is written meanwhile shows as a change.
+        let input = Metered { input: (&mut *file).take(size.saturating_sub(from.offset)), meter: self.meter };
+        let (into, horizon) = (&mut self.intake, self.horizon);
+        let consumed = self.lines.each(input, |number, line| take_in(into, from.lines + number, line, source, horizon));
+        let consumed = consumed?;
+        self.meter.add_events(consumed.lines);
+        let (offset, lines) = (from.offset + consumed.bytes, from.lines + consumed.lines);
+        Ok(Progress { offset, lines, print: print(file, offset)? })
+    }
+
+    /// Reads the lines of a compressed file. Returns a hash of its bytes.
+    pub fn packed(&mut self, file: &mut File, size: u64, format: Format, source: &Source) -> io::Result<u64> {
+        let mut failed = None;
+        let mut input = Hashed {
+            input: Metered { input: (&mut *file).take(size), meter: self.meter },
+            hash: Xxh3::new(),
+            failed: &mut failed,
+        };
+        let (into, horizon) = (&mut self.intake, self.horizon);
+        let each = |number, line: Line<'_>| take_in(into, number, line, source, horizon);
+        let read = match format {
+            Format::Zstd => self.lines.each(unpack::zstd(&mut input), each),
+            _ => self.lines.each(unpack::gzip(&mut input), each),
+        };
+        // To the end, so that the hash is that of all of it also where it is damaged.
+        let rest = io::copy(&mut input, &mut io::sink());
+        let hash = input.hash.digest();
+        if let Some(error) = failed {
+            return Err(error);
         }
-    })?;
-    let (offset, lines) = (from.offset + consumed.bytes, from.lines + consumed.lines);
-    Ok(Progress { offset, lines, print: print(file, offset)? })
+        rest?;
+        self.meter.add_events(self.lines.count());
+        if let Err(damage) = read {
+            // What stands before the damage counts, as the lines before a torn one do.
+            let cause = format!("damaged from here on: {damage}");
+            self.intake.rejects.add(&source.file, Some(self.lines.count() + 1), &cause);
+        }
+        Ok(hash)
+    }
+
+    /// Reads a `.json` file. Returns a hash of its content.
+    pub fn document(&mut self, file: &mut File, size: u64, source: &Source) -> io::Result<u64> {
+        if size > MAX_DOCUMENT {
+            self.intake.rejects.add(&source.file, None, &too_long(MAX_DOCUMENT));
+            return hash(file, size);
+        }
+        self.bytes.clear();
+        self.bytes.reserve(size as usize);
+        file.take(size).read_to_end(&mut self.bytes)?;
+        self.meter.add_bytes(self.bytes.len() as u64);
+        self.meter.add_events(1);
+        self.intake.document(&self.bytes, source, self.horizon);
+        Ok(xxh3_64(&self.bytes))
+    }
+}
+
+fn take_in(into: &mut Intake, number: u64, line: Line<'_>, source: &Source, horizon: Stamp) {
+    match line {
+        Line::Whole(line) => into.line(line, number, source, horizon),
+        Line::Long => into.rejects.add(&source.file, Some(number), &too_long(MAX_LINE as u64)),
+    }
 }
 
 /// Returns whether the file still holds what was read of it, as far as its head and the last bytes tell.
@@ -87,40 +153,56 @@ fn print(file: &File, offset: u64) -> io::Result<u64> {
     Ok(hash.digest())
 }
 
-/// Reads a `.json` file. Returns a hash of its content.
-pub fn read_document(
-    file: &mut File,
-    size: u64,
-    into: &mut Intake,
-    source: &Source,
-    horizon: Stamp,
-) -> io::Result<u64> {
-    match content(file, size)? {
-        Some(bytes) => {
-            into.document(&bytes, source, horizon);
-            Ok(xxh3_64(&bytes))
-        }
-        None => {
-            into.rejects.add(&source.file, None, &too_long(MAX_DOCUMENT));
-            Ok(0)
+/// Returns a hash of a file's content, as reading it whole gives it.
+pub fn hash(file: &mut File, size: u64) -> io::Result<u64> {
+    let (mut hash, mut buffer) = (Xxh3::new(), vec![0; 64 * 1024]);
+    let mut input = file.take(size);
+    loop {
+        match input.read(&mut buffer) {
+            Ok(0) => return Ok(hash.digest()),
+            Ok(read) => hash.update(&buffer[..read]),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
         }
     }
-}
-
-/// Returns a hash of a `.json` file's content, as [`read_document`] does.
-pub fn hash_document(file: &mut File, size: u64) -> io::Result<u64> {
-    Ok(content(file, size)?.map_or(0, |bytes| xxh3_64(&bytes)))
-}
-
-fn content(file: &mut File, size: u64) -> io::Result<Option<Vec<u8>>> {
-    if size > MAX_DOCUMENT {
-        return Ok(None);
-    }
-    let mut bytes = Vec::with_capacity(size as usize);
-    file.take(size).read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
 }
 
 fn too_long(limit: u64) -> String {
     format!("longer than {} MiB", limit >> 20)
+}
+
+/// A stream whose bytes are counted for the progress bar.
+struct Metered<'a, R> {
+    input: R,
+    meter: &'a Meter,
+}
+
+impl<R: Read> Read for Metered<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.input.read(buffer).inspect(|read| self.meter.add_bytes(*read as u64))
+    }
+}
+
+/// A stream that remembers a hash of what was read, and whether the system, not the content, failed.
+struct Hashed<'a, R> {
+    input: R,
+    hash: Xxh3,
+    failed: &'a mut Option<io::Error>,
+}
+
+impl<R: Read> Read for Hashed<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.input.read(buffer) {
+            Ok(read) => {
+                self.hash.update(&buffer[..read]);
+                Ok(read)
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => Err(e),
+            Err(e) => {
+                let told = io::Error::new(e.kind(), e.to_string());
+                *self.failed = Some(e);
+                Err(told)
+            }
+        }
+    }
 }

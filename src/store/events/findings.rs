@@ -39,9 +39,8 @@ pub struct WaitingFindings {
 impl ObserveFindings {
     /// Returns what a pass found.
     pub fn of(reading: &Reading) -> Self {
-        let intake = reading.intake();
-        let waiting = WaitingFindings { count: intake.waiting.count(), nodes: intake.waiting.nodes() };
-        Self { schema: SCHEMA.into(), rejected: reading.rejects(), waiting, unknown: intake.fold.unknown() }
+        let waiting = WaitingFindings { count: reading.waiting().count(), nodes: reading.waiting().nodes() };
+        Self { schema: SCHEMA.into(), rejected: reading.rejects(), waiting, unknown: reading.tally().unknown }
     }
 }
 

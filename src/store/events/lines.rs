@@ -23,40 +23,69 @@ pub struct Consumed {
     pub lines: u64,
 }
 
-/// Hands over each line that ends in a newline, with its number from 1. What follows the last one is left.
-pub fn each_line(mut input: impl Read, mut each: impl FnMut(u64, Line<'_>)) -> io::Result<Consumed> {
-    let mut buffer = vec![0; CHUNK];
-    // `buffer[..filled]` begins a line, of which `dropped` bytes were too many to keep.
-    let (mut filled, mut dropped) = (0, 0u64);
-    let mut consumed = Consumed::default();
-    loop {
-        if filled == buffer.len() {
-            if filled > MAX_LINE {
-                dropped += filled as u64;
-                filled = 0;
+/// Splits streams into lines, one after the other in the same memory.
+#[derive(Debug, Default)]
+pub struct Lines {
+    buffer: Vec<u8>,
+    /// `buffer[..filled]` begins a line, of which `dropped` bytes were too many to keep.
+    filled: usize,
+    dropped: u64,
+    consumed: Consumed,
+}
+
+impl Lines {
+    /// Hands over each line that ends in a newline, with its number from 1. What follows the last one is left.
+    pub fn each(&mut self, mut input: impl Read, mut each: impl FnMut(u64, Line<'_>)) -> io::Result<Consumed> {
+        (self.filled, self.dropped, self.consumed) = (0, 0, Consumed::default());
+        while self.feed(|buffer| input.read(buffer), &mut each)? > 0 {}
+        Ok(self.consumed)
+    }
+
+    /// Reads once and hands over the lines that are whole now. Returns how many bytes came; none is the end.
+    pub fn feed(
+        &mut self,
+        read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+        mut each: impl FnMut(u64, Line<'_>),
+    ) -> io::Result<usize> {
+        if self.filled == self.buffer.len() {
+            if self.filled > MAX_LINE {
+                self.dropped += self.filled as u64;
+                self.filled = 0;
             } else {
-                buffer.resize(filled * 2, 0);
+                self.buffer.resize((self.filled * 2).max(CHUNK), 0);
             }
         }
-        let read = match input.read(&mut buffer[filled..]) {
-            Ok(0) => return Ok(consumed),
+        let filled = self.filled;
+        let read = match read(&mut self.buffer[filled..]) {
             Ok(read) => read,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            // Nothing came, and it is not the end.
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(1),
             Err(e) => return Err(e),
         };
         let mut start = 0;
-        for newline in memchr::memchr_iter(b'\n', &buffer[filled..filled + read]) {
+        for newline in memchr::memchr_iter(b'\n', &self.buffer[filled..filled + read]) {
             let end = filled + newline;
-            let line = &buffer[start..end];
-            consumed.lines += 1;
-            consumed.bytes += dropped + line.len() as u64 + 1;
-            let long = dropped > 0 || line.len() > MAX_LINE;
-            each(consumed.lines, if long { Line::Long } else { Line::Whole(line) });
-            dropped = 0;
+            let line = &self.buffer[start..end];
+            self.consumed.lines += 1;
+            self.consumed.bytes += self.dropped + line.len() as u64 + 1;
+            let long = self.dropped > 0 || line.len() > MAX_LINE;
+            each(self.consumed.lines, if long { Line::Long } else { Line::Whole(line) });
+            self.dropped = 0;
             start = end + 1;
         }
-        buffer.copy_within(start..filled + read, 0);
-        filled = filled + read - start;
+        self.buffer.copy_within(start..filled + read, 0);
+        self.filled = filled + read - start;
+        Ok(read)
+    }
+
+    /// Returns how many lines were handed over.
+    pub fn count(&self) -> u64 {
+        self.consumed.lines
+    }
+
+    /// Returns what follows the last newline.
+    pub fn rest(&self) -> Line<'_> {
+        if self.dropped > 0 || self.filled > MAX_LINE { Line::Long } else { Line::Whole(&self.buffer[..self.filled]) }
     }
 }
 
@@ -77,7 +106,7 @@ mod tests {
 
     fn lines(bytes: &[u8], step: usize) -> (Vec<Option<Vec<u8>>>, Consumed) {
         let mut out = Vec::new();
-        let consumed = each_line(Dripping(bytes, step), |number, line| {
+        let consumed = Lines::default().each(Dripping(bytes, step), |number, line| {
             assert_eq!(number, out.len() as u64 + 1);
             out.push(match line {
                 Line::Whole(line) => Some(line.to_vec()),

@@ -28,7 +28,7 @@ pub type Plans = BTreeMap<ActionId, Planned>;
 
 /// Returns the plans of all pending and approved actions, as they are now.
 pub fn plans(call: &Call<'_>) -> Result<Plans, Refusal> {
-    let report = commands::plan::run(&call.app.cx, &cli::PlanArgs { id: None, node: None })?;
+    let report = commands::plan::run(&call.app.cx, &cli::PlanArgs { id: None, node: None, fetch: false })?;
     Ok(report.plans.into_iter().map(|p| (p.id.clone(), p)).collect())
 }
 
@@ -169,7 +169,7 @@ pub fn action(call: &Call<'_>) -> Answer {
         guarded => action.kind.risk() == Risk::Guarded, attempt => action.attempt,
         node => action.node.as_str(), service => action.service.as_ref().map(|s| s.as_str()),
         since => maybe_stamp(entry.since(), call.now),
-        detected => maybe_stamp(action.drift.as_ref().map(|d| d.detected_at), call.now),
+        detected => maybe_stamp(action.drift.as_ref().and_then(|d| d.detected_at), call.now),
         hints => action.hints.iter().map(|h| clean(h)).collect::<Vec<_>>(),
         plan => shown.as_ref().map(plan), error => planned.as_ref().and_then(|p| p.error.as_deref()).map(clean),
         pinned => planned.as_ref().and_then(|p| p.pinned.as_deref()).map(clean), history,

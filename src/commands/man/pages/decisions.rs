@@ -116,15 +116,26 @@ pub const PAGES: &[Page] = &[
         text: &[
             "Prints the exact commands that would run, made from `hosts/` as it is now, with where they run, their time-outs \
              and their digest. Without an ID, those of all pending and approved actions.",
+            "Words in angle brackets, `<commit-before>`, `<image-before>`, stand for what only the node knows; they are filled \
+             in when the action runs and recorded in its result. Steps that restore what ran before (`on_failure: rollback`) \
+             run only if the others bring no health.",
+            "`--fetch` lets the node run `git fetch` and shows the commits that a pending redeploy brings, with the diff of the \
+             project's files. They are noted in the action: whoever approves it, by whichever way, pins the newest of these \
+             commits by its full name, and that commit is deployed even if the remote has moved on. A repository that is \
+             beyond it by then is not deployed.",
         ],
         examples: &[
             ("What would happen on one node:", &["hlctl plan --node piha"]),
+            (
+                "See the commits before they are deployed, and approve exactly them:",
+                &["hlctl plan redeploy-piha-mosquitto --fetch", "hlctl approve redeploy-piha-mosquitto"],
+            ),
             (
                 "Compare the plan now with the one approved:",
                 &["hlctl plan redeploy-piha-mosquitto", "hlctl show redeploy-piha-mosquitto"],
             ),
         ],
-        exits: &[DONE, (1, "There is no such action, or no plan can be made for one."), USAGE],
+        exits: &[DONE, (1, "There is no such action, no plan can be made for one, or a node could not fetch."), USAGE],
         environment: &[],
         files: &[],
         see: &["hlctl-show", "hlctl-approve", "hlctl-files(5)"],

@@ -88,17 +88,24 @@ pub const PAGES: &[Page] = &[
     Page {
         name: "hlctl-demo",
         text: &[
-            "Plays a homelab in a temporary root, with small real processes as services. It runs the real passes, breaks a \
-             service by killing it, and goes through drift, plan, approval, execution and healing. It needs no Docker, no \
-             super-user and no network, and touches nothing outside of its root.",
-            "By default it says which command to type in another terminal and waits for it. `--script` goes through without \
-             asking. At the end, and on Ctrl-C, its processes and its root are removed; `--keep` leaves the files.",
+            "Plays a homelab in a temporary folder, with small real processes as services. It runs the real passes, kills \
+             one service, damages a file of another and wishes for a third, and goes through drift, plan, approval, \
+             execution and healing. It needs no Docker, no super-user and no network, and touches nothing outside of its \
+             folder. Until hlctl has agents, it writes the events of its nodes itself, from the services' own checks.",
+            "At a terminal it says which command to type in another one and waits until nothing is pending any more. \
+             `--script`, or no terminal, goes through without asking. At the end, and on Ctrl-C and SIGTERM, its processes \
+             and its folder are removed; `--keep` leaves both, and says where they are. Its services end when their folder \
+             is removed. With `--json` the commands' own JSON goes to stdout and the story to stderr.",
         ],
         examples: &[
             ("Watch it:", &["hlctl demo --script"]),
             ("Take part, and look at the files afterwards:", &["hlctl demo --keep"]),
         ],
-        exits: &[(0, "Every service ended healthy."), (1, "Something did not, or the demo was interrupted."), USAGE],
+        exits: &[
+            (0, "Every service ended healthy, or you turned a repair down."),
+            (1, "Something did not, or the demo was interrupted."),
+            USAGE,
+        ],
         environment: &[],
         files: &[],
         see: &["hlctl", "hlctl-files(5)"],

@@ -64,8 +64,8 @@ pub const PAGES: &[Page] = &[
         name: "hlctl-init",
         text: &[
             "Makes the root and the folders in it. What is there already stays as it is, so that running it again changes \
-             nothing. `--owner` gives the tree to the user whose timers will run the passes, 1000 by custom; that takes the \
-             super-user.",
+             nothing. `--owner` gives the root and its folders, not the files in them, to the user whose timers will run \
+             the passes, 1000 by custom; that takes the super-user.",
             "Whatever hlctl makes later, run by the super-user, belongs to the owner of the root, so that `sudo hlctl approve` \
              does not lock that user out.",
         ],
@@ -121,6 +121,9 @@ pub const PAGES: &[Page] = &[
             "After an action completed, its ID is held for `settle`; after one was rejected, until the drift has gone once or \
              for `reject_hold`. After one failed, it is queued again with the last error shown. `hlctl status` shows every \
              hold with its end.",
+            "An action that was needed three times within `flap_window` carries the hint that it is flapping. \
+             `policy.auto_approve` approves what its rules name, recorded as `by: policy`: never what a person asked for, what \
+             flaps, or what it has approved three times within an hour without health.",
             "A host whose files cannot be read keeps its actions: its desired state is unknown, not empty. Without a readable \
              world nothing is queued and nothing cancelled.",
         ],
@@ -147,11 +150,23 @@ pub const PAGES: &[Page] = &[
             "Runs the approved actions, oldest first, one at a time on each node and `--jobs` nodes side by side. Steps run \
              without a shell: here as they are, on other nodes over ssh with each word quoted. The output goes to \
              `actions/logs/ID/` as it comes.",
+            "What a service depends on (`depends_on`) runs before it, across nodes, where both are approved; what depends on \
+             an action that failed stays approved, and so do the other actions of a node that could not be reached. Where \
+             `policy.windows` names a node, its actions run only within one of these windows; the pass says from when on.",
+            "A redeploy of a Compose project fetches before it disturbs: the commit, the images, the build. A registry that is \
+             down is no failure where the images are on the node already. Where something cannot be had, the action fails with \
+             `fetch_failed` and what runs goes on running. docker-compose 1 is refused on Docker 25 and newer, where it fails \
+             to recreate containers (`compose_too_old`).",
             "The plan is made again from `hosts/` and compared with the one that was approved. If they differ, nothing runs \
              and the action fails with `plan_changed_since_approval`. Of the action file nothing else is taken.",
             "A step that takes too long is ended with all that it started. Where the service has a `check:`, the action is \
              completed only when the service was healthy without a break for `min_healthy` within `healthy_deadline`; the \
-             result of the check is also written as an event.",
+             result of the check is also written as an event. Without a `check:`, the engine is asked: containers have to run, \
+             and be healthy where they have a health check, without being started again. Where health does not come, the last \
+             lines of the containers' logs are in the result.",
+            "`on_failure: rollback` then restores the commit (`git reset --keep`) and the images that ran before, once. The \
+             images are kept under the names `hlctl-before/SERVICE:N`, so that no clean-up takes them. The result says \
+             `rolled_back`, `nothing_to_roll_back_to`, or fails with `rollback_failed`.",
             "An executor that died leaves its action in `running/`. The next pass ends what is left of it and moves the \
              action to `failed/` with the reason `executor_interrupted`; it is never run again without a new approval.",
         ],

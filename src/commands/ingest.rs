@@ -1,0 +1,164 @@
+//! `hlctl ingest`: events as JSON lines from standard input into the event log.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use color_eyre::eyre::WrapErr;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use serde::Serialize;
+
+use crate::cli;
+use crate::context::Context;
+use crate::fail::{Advised, Result};
+use crate::flow::event::{MAX_LINE, parse_bytes};
+use crate::store::events::{self, BadLines, Line, Lines};
+use crate::store::root::Root;
+
+/// How long an event waits for others to be written with it: each batch costs a sync.
+const LINGER: Duration = Duration::from_millis(500);
+/// Most bytes of a batch.
+const MAX_BATCH: usize = 1 << 20;
+/// How many of the bad lines the report names; all of them are told as they come.
+const NAMED: usize = 1000;
+
+/// What became of the lines.
+#[derive(Debug, Default, Serialize)]
+pub struct IngestReport {
+    /// How many events are on disk now.
+    pub accepted: u64,
+    /// The first of the lines that are no events.
+    pub rejected: Vec<BadLine>,
+    /// How many lines are no events.
+    pub rejected_total: u64,
+}
+
+/// A line that is no event.
+#[derive(Debug, Serialize)]
+pub struct BadLine {
+    /// Its number, from 1.
+    pub line: u64,
+    /// Why.
+    pub cause: String,
+}
+
+/// Reads lines until the input ends; `say` tells what happens meanwhile.
+pub fn run(cx: &Context, args: &cli::Ingest, input: impl AsFd, say: &dyn Fn(&str)) -> Result<IngestReport> {
+    let root = cx.root()?;
+    let rejects = args.rejects.as_deref().map(BadLines::open).transpose().advised()?;
+    let mut ingest = Ingest {
+        cx,
+        root,
+        source: args.source.as_str(),
+        say,
+        rejects,
+        batch: Vec::new(),
+        bytes: 0,
+        since: Instant::now(),
+        report: IngestReport::default(),
+    };
+    let mut lines = Lines::default();
+    loop {
+        if ingest.bytes >= MAX_BATCH || (ingest.bytes > 0 && !is_ready(&input, ingest.patience())?) {
+            ingest.write()?;
+        }
+        let mut done = Ok(());
+        let read = lines.feed(
+            |buffer| rustix::io::read(&input, buffer).map_err(Into::into),
+            |number, line| {
+                if done.is_ok() {
+                    done = ingest.take(number, line);
+                }
+            },
+        );
+        done?;
+        if read.wrap_err("cannot read standard input")? == 0 {
+            break;
+        }
+    }
+    // The last line needs no newline: its end is the end.
+    ingest.take(lines.count() + 1, lines.rest())?;
+    ingest.write()?;
+    Ok(ingest.report)
+}
+
+/// Waits until there is more to read. Returns whether there is.
+fn is_ready(input: impl AsFd, patience: Duration) -> Result<bool> {
+    let until = Instant::now() + patience;
+    loop {
+        let left = Timespec::try_from(until.saturating_duration_since(Instant::now()))?;
+        match rustix::event::poll(&mut [PollFd::new(&input, PollFlags::IN)], Some(&left)) {
+            Ok(ready) => return Ok(ready > 0),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(e) => return Err(io::Error::from(e)).wrap_err("cannot wait for standard input"),
+        }
+    }
+}
+
+struct Ingest<'a> {
+    cx: &'a Context,
+    root: Root,
+    source: &'a str,
+    say: &'a dyn Fn(&str),
+    rejects: Option<BadLines>,
+    batch: Vec<String>,
+    bytes: usize,
+    /// When the first of the batch came.
+    since: Instant,
+    report: IngestReport,
+}
+
+impl Ingest<'_> {
+    fn patience(&self) -> Duration {
+        LINGER.saturating_sub(self.since.elapsed())
+    }
+
+    fn take(&mut self, number: u64, line: Line<'_>) -> Result<()> {
+        let Line::Whole(bytes) = line else {
+            return self.reject(number, &format!("longer than {} MiB", MAX_LINE >> 20), b"");
+        };
+        let bytes = bytes.trim_ascii();
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let text = match parse_bytes(bytes) {
+            Ok(_) => std::str::from_utf8(bytes)?,
+            Err(e) => return self.reject(number, &e.to_string(), bytes),
+        };
+        if self.batch.is_empty() {
+            self.since = Instant::now();
+        }
+        self.bytes += text.len() + 1;
+        self.batch.push(text.to_owned());
+        Ok(())
+    }
+
+    fn reject(&mut self, line: u64, cause: &str, bytes: &[u8]) -> Result<()> {
+        (self.say)(&format!("line {line}: {cause}"));
+        self.report.rejected_total += 1;
+        if self.report.rejected.len() < NAMED {
+            self.report.rejected.push(BadLine { line, cause: cause.to_owned() });
+        }
+        match self.rejects.as_mut().filter(|_| !bytes.is_empty()) {
+            Some(kept) => kept.add(bytes).advised(),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the batch; when it returns, the events are on disk.
+    fn write(&mut self) -> Result<()> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let written = events::append(&self.root, self.cx.now(), self.source, &self.batch).advised();
+        written
+            .wrap_err_with(|| format!("{} events were written, those that follow were not", self.report.accepted))?;
+        self.report.accepted += self.batch.len() as u64;
+        if self.cx.output.verbose > 0 {
+            (self.say)(&format!("{} events on disk", self.report.accepted));
+        }
+        self.batch.clear();
+        self.bytes = 0;
+        Ok(())
+    }
+}

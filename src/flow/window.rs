@@ -1,0 +1,121 @@
+//! Maintenance windows: whether approved actions of a node may run now, and if not, from when on.
+
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeZone, Utc, Weekday};
+
+use super::config::{Day, Window, Zone};
+use super::name::NodeName;
+use super::time::Stamp;
+
+/// Whether a node's actions may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// They may.
+    Open,
+    /// Not before this time, where there is one within the next eight days.
+    Closed(Option<Stamp>),
+}
+
+/// Returns whether a node's actions may run now: always where no window is about it, else within one of them.
+pub fn gate(windows: &[Window], node: &NodeName, now: Stamp) -> Gate {
+    let mut own = windows.iter().filter(|w| w.nodes.is_empty() || w.nodes.contains(node)).peekable();
+    if own.peek().is_none() {
+        return Gate::Open;
+    }
+    let Some(now_utc) = DateTime::from_timestamp_millis(now.millis()) else { return Gate::Closed(None) };
+    let mut next: Option<DateTime<Utc>> = None;
+    for window in own {
+        for (begin, end) in occurrences(window, now_utc) {
+            if begin <= now_utc && now_utc < end {
+                return Gate::Open;
+            }
+            if begin > now_utc && next.is_none_or(|next| begin < next) {
+                next = Some(begin);
+            }
+        }
+    }
+    Gate::Closed(next.map(|t| Stamp::from_millis(t.timestamp_millis())))
+}
+
+/// Returns a window's begins and ends from yesterday to a week from now.
+fn occurrences(window: &Window, now: DateTime<Utc>) -> Vec<(DateTime<Utc>, DateTime<Utc>)> {
+    let zone = window.zone.unwrap_or(Zone(chrono_tz::UTC)).0;
+    let today = now.with_timezone(&zone).date_naive();
+    let days =
+        today.pred_opt().into_iter().flat_map(|first| (0..9).filter_map(move |n| first.checked_add_days(Days::new(n))));
+    let is_meant = |day: &NaiveDate| window.days.is_empty() || window.days.iter().any(|d| weekday(*d) == day.weekday());
+    let one = |day: NaiveDate| {
+        let overnight = window.to.0 <= window.from.0;
+        let last = if overnight { day.succ_opt()? } else { day };
+        Some((instant(zone, day, window.from.0)?, instant(zone, last, window.to.0)?))
+    };
+    days.filter(is_meant).filter_map(one).collect()
+}
+
+/// Returns the moment of a local time: the earlier one where a clock set back shows it twice, the first after the gap
+/// where a clock set forward never shows it.
+fn instant(zone: chrono_tz::Tz, day: NaiveDate, time: NaiveTime) -> Option<DateTime<Utc>> {
+    let quarters = (0..=12).map(|n| chrono::Duration::minutes(15 * n));
+    let mut candidates =
+        quarters.filter_map(|later| zone.from_local_datetime(&(day.and_time(time) + later)).earliest());
+    candidates.next().map(|t| t.with_timezone(&Utc))
+}
+
+fn weekday(day: Day) -> Weekday {
+    match day {
+        Day::Mon => Weekday::Mon,
+        Day::Tue => Weekday::Tue,
+        Day::Wed => Weekday::Wed,
+        Day::Thu => Weekday::Thu,
+        Day::Fri => Weekday::Fri,
+        Day::Sat => Weekday::Sat,
+        Day::Sun => Weekday::Sun,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config;
+    use super::*;
+
+    fn at(windows: &str, node: &str, now: &str) -> String {
+        let windows = config::parse(&format!("policy: {{windows: [{windows}]}}")).unwrap().policy.windows;
+        let now = now.parse::<DateTime<Utc>>().unwrap().timestamp_millis();
+        match gate(&windows, &node.parse().unwrap(), Stamp::from_millis(now)) {
+            Gate::Open => "open".into(),
+            Gate::Closed(None) => "closed".into(),
+            Gate::Closed(Some(until)) => until.to_string(),
+        }
+    }
+
+    const SATURDAYS: &str = r#"{nodes: [vps], from: "02:00", to: "05:00", days: [sat], zone: Europe/Warsaw}"#;
+
+    #[test]
+    fn a_window_is_open_in_its_zone_on_its_days_for_its_nodes() {
+        // 2026-11-21 is a Saturday; Warsaw is an hour ahead.
+        assert_eq!(at(SATURDAYS, "vps", "2026-11-21T00:59:59Z"), "2026-11-21T01:00:00.000Z");
+        assert_eq!(at(SATURDAYS, "vps", "2026-11-21T01:00:00Z"), "open");
+        assert_eq!(at(SATURDAYS, "vps", "2026-11-21T03:59:59Z"), "open");
+        assert_eq!(at(SATURDAYS, "vps", "2026-11-21T04:00:00Z"), "2026-11-28T01:00:00.000Z");
+        assert_eq!(at(SATURDAYS, "piha", "2026-11-21T12:00:00Z"), "open", "no window is about it");
+        assert_eq!(at("", "vps", "2026-11-21T12:00:00Z"), "open");
+    }
+
+    #[test]
+    fn a_window_over_midnight_belongs_to_the_day_on_which_it_begins() {
+        let fridays = r#"{from: "22:00", to: "02:00", days: [fri]}"#;
+        assert_eq!(at(fridays, "a", "2026-11-20T23:00:00Z"), "open");
+        assert_eq!(at(fridays, "a", "2026-11-21T01:59:00Z"), "open");
+        assert_eq!(at(fridays, "a", "2026-11-21T02:00:00Z"), "2026-11-27T22:00:00.000Z");
+        assert_eq!(at(r#"{from: "00:00", to: "00:00"}"#, "a", "2026-11-21T12:00:00Z"), "open", "a whole day");
+    }
+
+    #[test]
+    fn clocks_that_are_set_move_it_and_never_lose_it() {
+        let nights = r#"{from: "02:30", to: "04:00", zone: Europe/Warsaw}"#;
+        // On 2026-03-29 Warsaw has no 02:30; 03:00 is 01:00 UTC.
+        assert_eq!(at(nights, "a", "2026-03-29T00:59:00Z"), "2026-03-29T01:00:00.000Z");
+        assert_eq!(at(nights, "a", "2026-03-29T01:30:00Z"), "open");
+        // On 2026-10-25 it has it twice: from the first on.
+        assert_eq!(at(nights, "a", "2026-10-25T00:30:00Z"), "open");
+    }
+}

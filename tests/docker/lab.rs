@@ -1,0 +1,237 @@
+//! A homelab of one local node: a root, a repository with a bare remote, and a Compose project in it. Everything that
+//! Docker was made to do is undone at the end.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::Value;
+
+use crate::needs;
+
+/// What the container of a good version runs: it serves `/www` until it is told to stop.
+pub const SERVES: &str =
+    "trap 'exit 0' TERM; /bin/busybox httpd -p 80 -h /www; while :; do /bin/busybox sleep 0.1; done";
+
+pub struct Lab {
+    dir: tempfile::TempDir,
+    /// The service's name, which no other test has.
+    pub service: String,
+    compose: &'static str,
+}
+
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+impl Lab {
+    /// Makes a homelab with a project whose containers print their version; none where a part is missing.
+    pub fn new(settings: &str) -> Option<Lab> {
+        if !["docker", "git", "busybox"].into_iter().all(needs::program) {
+            return None;
+        }
+        if !ok(Command::new("docker").arg("info")) {
+            needs::skip("no Docker engine answers");
+            return None;
+        }
+        let compose =
+            if ok(Command::new("docker").args(["compose", "version"])) { "docker compose" } else { "docker-compose" };
+        if compose == "docker-compose" && !needs::program("docker-compose") {
+            return None;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let lab = Lab { dir, service: format!("hlt{}x{number}", std::process::id()), compose };
+        lab.begin(settings);
+        Some(lab)
+    }
+
+    fn begin(&self, settings: &str) {
+        self.hlctl_ok(&["init"]);
+        let host = self.path("root/hosts/box");
+        std::fs::create_dir_all(&host).unwrap();
+        std::fs::write(host.join("host.yaml"), format!("connection: local\nrepo: {}\n", self.path("repo").display()))
+            .unwrap();
+        self.settings(settings);
+        let remote = self.path("remote.git");
+        self.git(&["init", "-q", "--bare", "-b", "main", remote.to_str().unwrap()]);
+        for clone in ["author", "repo"] {
+            self.git(&["clone", "-q", remote.to_str().unwrap(), self.path(clone).to_str().unwrap()]);
+        }
+        let project = self.path("author").join("services").join(&self.service);
+        std::fs::create_dir_all(&project).unwrap();
+        let busybox = output(Command::new("sh").args(["-c", "command -v busybox"]));
+        std::fs::copy(busybox.trim(), project.join("busybox")).unwrap();
+        // The label finds what is left of it in the end.
+        let dockerfile = format!(
+            "FROM scratch\nLABEL hlctl-test={}\nCOPY busybox /bin/busybox\nCOPY version /www/version\nENTRYPOINT [\"/bin/busybox\"]\n",
+            self.service
+        );
+        std::fs::write(project.join("Dockerfile"), dockerfile).unwrap();
+        self.commit("one", SERVES);
+        self.git(&["-C", self.path("repo").to_str().unwrap(), "pull", "-q", "--ff-only"]);
+    }
+
+    /// Writes the service's settings, a YAML map without its braces.
+    pub fn settings(&self, settings: &str) {
+        let text = format!("services: [{{name: {}, {settings}}}]\n", self.service);
+        std::fs::write(self.path("root/hosts/box/services.yaml"), text).unwrap();
+    }
+
+    /// Commits a version of the project and pushes it; returns the commit.
+    pub fn commit(&self, version: &str, script: &str) -> String {
+        let text = format!(
+            "version: '3'\nservices:\n  web:\n    build: .\n    image: {}:latest\n    command: [sh, -c, {}]\n",
+            self.service,
+            serde_json::to_string(&script.replace('$', "$$")).unwrap()
+        );
+        self.commit_compose(version, &text)
+    }
+
+    /// Commits a Compose file and pushes it; returns the commit.
+    pub fn commit_compose(&self, version: &str, compose: &str) -> String {
+        let author = self.path("author");
+        let project = author.join("services").join(&self.service);
+        std::fs::write(project.join("version"), version).unwrap();
+        std::fs::write(project.join("docker-compose.yml"), compose).unwrap();
+        let author = author.to_str().unwrap();
+        self.git(&["-C", author, "add", "-A"]);
+        self.git(&[
+            "-C",
+            author,
+            "-c",
+            "user.name=t",
+            "-c",
+            "user.email=t@t",
+            "commit",
+            "-q",
+            "-m",
+            &format!("version {version}"),
+        ]);
+        self.git(&["-C", author, "push", "-q", "origin", "HEAD"]);
+        self.git(&["-C", author, "rev-parse", "HEAD"]).trim().to_owned()
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn project(&self) -> PathBuf {
+        self.path("repo").join("services").join(&self.service)
+    }
+
+    pub fn head(&self) -> String {
+        self.git(&["-C", self.path("repo").to_str().unwrap(), "rev-parse", "HEAD"]).trim().to_owned()
+    }
+
+    pub fn git(&self, argv: &[&str]) -> String {
+        let mut git = Command::new("git");
+        git.args(argv).env("HOME", self.dir.path()).env("GIT_CONFIG_NOSYSTEM", "1");
+        output(&mut git)
+    }
+
+    /// Runs Compose in the service's project.
+    pub fn compose(&self, argv: &[&str]) -> String {
+        let mut words = self.compose.split(' ');
+        let mut command = Command::new(words.next().unwrap());
+        output(command.args(words).args(argv).current_dir(self.project()))
+    }
+
+    /// Returns the version that the running container has.
+    pub fn version(&self) -> String {
+        let name = self.container();
+        output(Command::new("docker").args(["exec", &name, "/bin/busybox", "cat", "/www/version"]))
+    }
+
+    pub fn container(&self) -> String {
+        let filter = format!("label=com.docker.compose.project={}", self.service);
+        output(Command::new("docker").args(["ps", "-aq", "--filter", &filter])).trim().to_owned()
+    }
+
+    pub fn docker(&self, argv: &[&str]) -> String {
+        output(Command::new("docker").args(argv))
+    }
+
+    pub fn command(&self, argv: &[&str]) -> Command {
+        let mut hlctl = Command::new(env!("CARGO_BIN_EXE_hlctl"));
+        hlctl.arg("--root").arg(self.path("root")).args(argv).stdin(Stdio::null());
+        hlctl.env("HOME", self.dir.path()).env("GIT_CONFIG_NOSYSTEM", "1").env_remove("HLCTL_HOSTS");
+        hlctl
+    }
+
+    pub fn hlctl(&self, argv: &[&str]) -> Output {
+        self.command(argv).output().unwrap()
+    }
+
+    pub fn hlctl_ok(&self, argv: &[&str]) -> String {
+        output(&mut self.command(argv))
+    }
+
+    pub fn json(&self, argv: &[&str]) -> Value {
+        serde_json::from_str(&self.hlctl_ok(&[&["--json"], argv].concat())).unwrap()
+    }
+
+    /// Returns the time as the engine's event log wants it.
+    pub fn now(&self) -> String {
+        output(Command::new("date").args(["+%s.%N"])).trim().to_owned()
+    }
+
+    /// Tells the event log something about the service.
+    pub fn event(&self, rest: &str) {
+        let dir = self.path("root/events/2026-01-01");
+        std::fs::create_dir_all(&dir).unwrap();
+        let n = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let now = output(Command::new("date").args(["+%s.%3N"]));
+        let text = format!("{{\"ts\":{},\"node\":\"box\",\"service\":\"{}\",{rest}}}", now.trim(), self.service);
+        std::fs::write(dir.join(format!("{n:06}.json")), text).unwrap();
+    }
+
+    /// Requests, approves and executes an action; returns its record.
+    pub fn act(&self, kind: &str) -> Value {
+        self.hlctl_ok(&["request", kind, "box", &self.service]);
+        self.hlctl_ok(&["approve", &self.id(kind)]);
+        self.execute(kind)
+    }
+
+    pub fn execute(&self, kind: &str) -> Value {
+        let ran = self.hlctl(&["execute"]);
+        assert!(matches!(ran.status.code(), Some(0 | 4)), "{ran:?}");
+        self.json(&["show", &self.id(kind)])
+    }
+
+    pub fn id(&self, kind: &str) -> String {
+        format!("{}-box-{}", kind.replace('_', "-"), self.service)
+    }
+
+    pub fn log(&self, kind: &str) -> String {
+        self.hlctl_ok(&["logs", &self.id(kind)])
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let quiet = |argv: &[&str]| drop(Command::new("docker").args(argv).output());
+        for id in self.container().split_whitespace() {
+            quiet(&["rm", "-f", id]);
+        }
+        quiet(&["network", "rm", &format!("{}_default", self.service)]);
+        for reference in [&self.service, &format!("hlctl-before/{}", self.service)] {
+            for id in output(Command::new("docker").args(["images", "-q", reference])).split_whitespace() {
+                quiet(&["rmi", "-f", id]);
+            }
+        }
+        quiet(&["image", "prune", "--force", "--filter", &format!("label=hlctl-test={}", self.service)]);
+    }
+}
+
+pub fn ok(command: &mut Command) -> bool {
+    command.stdin(Stdio::null()).output().is_ok_and(|o| o.status.success())
+}
+
+pub fn output(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{command:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+pub fn write(path: &Path, text: &str) {
+    std::fs::write(path, text).unwrap();
+}

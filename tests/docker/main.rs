@@ -1,0 +1,11 @@
+//! The whole program on a real Docker engine, with images built `FROM scratch` around a static busybox.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+mod faults;
+mod kills;
+mod lab;
+#[path = "../needs/mod.rs"]
+mod needs;
+mod redeploy;
+mod restart;
+mod swarm;

@@ -1,0 +1,68 @@
+//! A plan that changed between the approval and the claim, in each of its parts: refused, with the difference.
+
+use crate::lab::Lab;
+
+#[test]
+fn each_part_that_changes_is_refused() {
+    const HOST: &str = "connection: local\nrepo: /tmp";
+    const BASE: &str = "{name: web, runtime: command, recipes: {redeploy: [[\"true\", a]]}, check: {command: [\"true\"]}, min_healthy: 0s}";
+    for (host, service, word) in [
+        ("connection: local\nrepo: /var", BASE, "/var"),
+        ("ssh: nobody@192.0.2.1\nrepo: /tmp", BASE, "192.0.2.1"),
+        (HOST, &BASE.replace("[\"true\", a]", "[\"true\", b]"), "\"b\""),
+        (HOST, &BASE.replace("[\"true\", a]", "[\"true\", a], [\"true\"]"), "+"),
+        (HOST, &BASE.replace("{command: [\"true\"]}", "{command: [\"false\"]}"), "false"),
+        (HOST, &BASE.replace("min_healthy: 0s", "min_healthy: 1s"), "min_healthy_s"),
+        (HOST, &BASE.replace("min_healthy: 0s", "min_healthy: 0s, healthy_deadline: 1s"), "healthy_deadline_s"),
+        (HOST, &BASE.replace("min_healthy: 0s", "min_healthy: 0s, timeout: 1m"), "timeout_s"),
+        (HOST, &BASE.replace("min_healthy: 0s", "min_healthy: 0s, on_failure: rollback"), "rollback"),
+        (HOST, &BASE.replace("runtime: command, recipes: {redeploy: [[\"true\", a]]}", "runtime: nomad"), "nomad"),
+        (HOST, "other", ""),
+    ] {
+        let lab = Lab::new("[]");
+        lab.host("box", HOST, &format!("[{BASE}]"));
+        lab.approve(&["box/web"]);
+        lab.host("box", host, &format!("[{service}]"));
+        assert_eq!(lab.run(&["execute"]).status.code(), Some(4), "{host} {service}");
+        let done = lab.show("redeploy-box-web");
+        assert_eq!(done["result"]["reason"], "plan_changed_since_approval", "{host} {service}: {done}");
+        let diff = done["result"]["diff"].as_str().unwrap_or_default();
+        assert!(diff.contains(word), "{service}: {diff}");
+        assert!(!lab.path("actions/logs/redeploy-box-web").exists(), "nothing ran");
+    }
+}
+
+#[test]
+fn the_content_of_an_override_is_part_of_the_plan() {
+    let lab = Lab::new("[web]");
+    let folder = lab.path("hosts/box/runtime/web");
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("docker-compose.override.yml");
+    std::fs::write(&file, "services: {}\n").unwrap();
+    lab.approve(&["box/web"]);
+    std::fs::write(&file, "services: {web: {privileged: true}}\n").unwrap();
+    assert_eq!(lab.run(&["execute"]).status.code(), Some(4));
+    let done = lab.show("redeploy-box-web");
+    assert!(done["result"]["diff"].as_str().unwrap().contains("override_sha256"), "{done}");
+}
+
+#[test]
+fn a_pin_that_is_none_is_no_leave_to_run() {
+    for (field, value) in [("commit", "--exec=id".into()), ("digest", 7.into())] {
+        let lab = Lab::new(&format!("[{}]", crate::lab::service("web", "true", "")));
+        lab.approve(&["box/web"]);
+        let path = lab.path("actions/approved/redeploy-box-web.json");
+        let mut action: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        action["plan"][field] = value;
+        std::fs::write(&path, action.to_string()).unwrap();
+        let code = lab.run(&["execute"]).status.code();
+        let done = lab.show("redeploy-box-web");
+        match field {
+            "digest" => {
+                assert_eq!((code, done["result"]["reason"].as_str()), (Some(4), Some("plan_changed_since_approval")))
+            }
+            // What names no commit pins none: the digest says whether another plan was meant.
+            _ => assert_eq!((code, done["state"].as_str()), (Some(0), Some("completed"))),
+        }
+    }
+}

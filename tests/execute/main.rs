@@ -1,0 +1,10 @@
+//! `hlctl execute` through the binary: order, windows, policy, refusals, kills, output.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+mod changed;
+mod kills;
+mod lab;
+mod logs;
+mod order;
+mod output;
+mod policy;

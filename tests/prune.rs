@@ -1,0 +1,157 @@
+//! `hlctl prune` through the real binary: what goes, what stays, and that nothing is lost on the way.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+struct Root(tempfile::TempDir);
+
+const DAY: i64 = 86_400_000;
+
+impl Root {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.0.path().join(path)
+    }
+
+    fn write(&self, path: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.at(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    fn now(&self) -> i64 {
+        use std::os::unix::fs::MetadataExt;
+        fs::metadata(self.write("clock", "")).unwrap().mtime() * 1000
+    }
+
+    fn stamp(&self, days_ago: i64) -> hlctl::flow::time::Stamp {
+        hlctl::flow::time::Stamp::from_millis(self.now() - days_ago * DAY)
+    }
+
+    /// Returns the path of a file in the folder of a day.
+    fn day(&self, days_ago: i64, name: &str) -> String {
+        format!("events/{}/{name}", self.stamp(days_ago).day())
+    }
+
+    fn event(&self, days_ago: i64, kind: &str, service: &str) -> String {
+        format!(r#"{{"ts":"{}","node":"piha","type":"{kind}","service":"{service}"}}"#, self.stamp(days_ago))
+    }
+
+    fn run(&self, args: &[&str]) -> (i32, String, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hlctl"));
+        let output = command.env_clear().arg("--root").arg(self.0.path()).args(args).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    }
+
+    fn world(&self) -> (String, String) {
+        assert_eq!(self.run(&["observe", "--full"]).0, 0);
+        let read = |name| fs::read_to_string(self.at(name)).unwrap();
+        (read("world/services.json"), read("world/nodes.json"))
+    }
+}
+
+#[test]
+fn what_the_world_depends_on_stays_and_the_rest_goes() {
+    let root = Root::new();
+    let old = root.write(&root.day(60, "a.jsonl"), root.event(60, "service_healthy", "web") + "\n");
+    let lines = [
+        root.event(50, "service_healthy", "web"),
+        root.event(50, "service_healthy", "gone"),
+        "broken".into(),
+        root.event(51, "service_unhealthy", "web"),
+    ];
+    let kept = root.write(&root.day(50, "a.jsonl"), lines.join("\n") + "\n{\"half");
+    let array = root.write(
+        &root.day(50, "b.json"),
+        format!("[{},{}]", root.event(55, "service_healthy", "web"), root.event(50, "service_removed", "removed")),
+    );
+    root.write(&root.day(1, "a.jsonl"), root.event(1, "service_healthy", "web") + "\n");
+    let other = root.write(&root.day(60, "notes.txt"), "mine");
+    let world = root.world();
+
+    let (code, out, _) = root.run(&["prune", "--dry-run"]);
+    assert_eq!(code, 0);
+    assert!(out.contains("would free 2") && old.exists(), "{out}");
+    let (code, out, err) = root.run(&["prune", "--json"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(report["events"].as_array().unwrap().len(), 3);
+
+    assert!(!old.exists() && other.exists());
+    assert_eq!(fs::read_to_string(&kept).unwrap(), format!("{}\n{}\n", lines[1], lines[3]));
+    assert_eq!(fs::read_to_string(&array).unwrap(), format!("[{}]\n", root.event(50, "service_removed", "removed")));
+    assert_eq!(root.world(), world);
+    assert_eq!(root.run(&["prune"]).1, "nothing to prune\n");
+}
+
+#[test]
+fn closed_days_are_compressed_and_read_as_before() {
+    let root = Root::new();
+    let text: String = (0..200).map(|i| root.event(9, "service_healthy", &format!("s{i}")) + "\n").collect();
+    let plain = root.write(&root.day(9, "a.jsonl"), &text);
+    root.write(&root.day(9, "a.jsonl.gz"), "left by a kill");
+    let young = root.write(&root.day(2, "a.jsonl"), root.event(2, "service_healthy", "web") + "\nbroken\n");
+    let world = root.world();
+    let modified = fs::metadata(&plain).unwrap().modified().unwrap();
+    assert_eq!(root.run(&["prune", "--compress", "7d"]).0, 0);
+    let packed = plain.with_extension("jsonl.gz");
+    assert!(!plain.exists() && young.exists() && fs::metadata(&packed).unwrap().len() < text.len() as u64 / 4);
+    assert_eq!(fs::metadata(&packed).unwrap().modified().unwrap(), modified);
+    assert_eq!(root.world(), world);
+    assert_eq!(root.run(&["prune", "--compress", "7d"]).1, "nothing to prune\n");
+    // What is needed of a packed day stays packed.
+    assert_eq!(root.run(&["prune", "--keep", "3d"]).1, "nothing to prune\n");
+    root.write(&root.day(1, "a.jsonl"), root.event(1, "service_healthy", "s7") + "\n");
+    let world = root.world();
+    assert!(root.run(&["prune", "--keep", "3d"]).1.contains("freed"));
+    assert!(packed.exists() && root.world() == world);
+}
+
+#[test]
+fn ended_actions_go_with_their_output_and_history() {
+    let root = Root::new();
+    let action = |id: &str, state: &str, days_ago: i64| {
+        let at = root.stamp(days_ago);
+        let history = format!(r#"[{{"at":"{at}","to":"{state}","by":"x","via":"execute","note":null}}]"#);
+        let text = format!(r#"{{"id":"{id}","type":"redeploy","node":"n","service":"s","history":{history}}}"#);
+        let log = root.write(&format!("actions/logs/{id}/{}.log", at.file_name()), "output");
+        (root.write(&format!("actions/{state}/{id}.json"), text), log)
+    };
+    let old = action("redeploy-n-old", "failed", 100);
+    let young = action("redeploy-n-young", "completed", 10);
+    let pending = action("redeploy-n-pending", "pending", 300);
+    let history = |days_ago: i64| {
+        let name = format!("{}-failed.json", root.stamp(days_ago).file_name());
+        root.write(&format!("actions/history/redeploy-n-young/{name}"), "{}")
+    };
+    let (older, newer) = (history(200), history(20));
+    assert!(root.run(&["prune", "--dry-run"]).1.contains("redeploy-n-old") && old.0.exists());
+    assert_eq!(root.run(&["prune"]).0, 0);
+    assert!(!old.0.exists() && !old.1.exists() && !older.exists() && !root.at("actions/logs/redeploy-n-old").exists());
+    assert!(young.0.exists() && young.1.exists() && newer.exists() && pending.0.exists());
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_told_and_the_rest_is_done() {
+    let root = Root::new();
+    let locked = root.write(&root.day(60, "a.jsonl"), root.event(60, "service_healthy", "web") + "\n");
+    let free = root.write(&root.day(50, "a.jsonl"), root.event(60, "service_healthy", "web") + "\n");
+    root.write(&root.day(1, "a.jsonl"), root.event(1, "service_healthy", "web") + "\n");
+    let dir = locked.parent().unwrap();
+    let chattr = |flag: &str| Command::new("chattr").arg(flag).arg(dir).status().is_ok_and(|s| s.success());
+    if !chattr("+i") {
+        eprintln!("skipped: this file system knows no immutable folders, or this user may not make them");
+        return;
+    }
+    let (code, _, err) = root.run(&["prune"]);
+    chattr("-i");
+    assert!(code == 1 && err.contains("cannot remove") && err.contains("help:"), "{code} {err}");
+    assert!(locked.exists() && !free.exists());
+}
