@@ -278,7 +278,7 @@ fn descriptors_that_are_used_up_come_back() {
     let pid = rustix::process::Pid::from_child(&server.child);
     let limit = rustix::process::Rlimit { current: Some(40), maximum: Some(40) };
     if rustix::process::prlimit(Some(pid), rustix::process::Resource::Nofile, limit).is_err() {
-        return crate::needs::skip("this user may not limit another process");
+        return crate::support::needs::skip("this user may not limit another process");
     }
     let hogs: Vec<TcpStream> = (0..100).map(|_| server.connect()).collect();
     std::thread::sleep(Duration::from_millis(500));

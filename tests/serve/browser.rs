@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use hlctl::flow::lifecycle::State;
 use serde_json::{Value, json};
 
-use crate::needs;
 use crate::server::Server;
+use crate::support::needs;
 
 const ID: &str = "redeploy-piha-web";
 

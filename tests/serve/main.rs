@@ -1,8 +1,6 @@
 //! `hlctl serve` over real sockets: the API, who may do what, what attackers send, and the pages in a browser.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
-#[path = "../needs/mod.rs"]
-mod needs;
 #[path = "../support/mod.rs"]
 mod support;
 

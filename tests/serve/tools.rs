@@ -3,9 +3,8 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::needs;
 use crate::server::{Answer, Server, to_end};
-use crate::support::Home;
+use crate::support::{Home, needs};
 
 #[test]
 fn prometheus_reads_the_metrics_without_a_complaint() {

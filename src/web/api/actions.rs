@@ -29,7 +29,7 @@ const MAX_LOG: usize = 8 << 20;
 pub fn list(call: &Call<'_>) -> Answer {
     let head = &call.request.head;
     let mut states = Vec::new();
-    for text in head.queries("state").iter().flat_map(|s| s.split(',')).filter(|s| !s.is_empty()) {
+    for text in head.queries("state").iter().filter(|s| !s.is_empty()) {
         states.push(text.parse::<State>().map_err(|e| Refusal::new(400, e))?);
     }
     let limit = number(head, "limit", 1..=MAX_LIMIT)?.unwrap_or(LIMIT);
