@@ -46,6 +46,8 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand status 'Show nodes, services, drift, queue and passes'
             cand silence 'Hold new actions and notifications for a while'
             cand audit 'Show the audit log, or verify it'
+            cand serve 'Serve the pages and the API'
+            cand token 'Make, list and revoke the tokens of operators, readers and agents'
             cand check 'Lint config.yaml and the host files'
             cand digest 'Print the world as Markdown'
             cand demo 'Play a homelab of three nodes in a temporary root'
@@ -294,6 +296,79 @@ set edit:completion:arg-completer[hlctl] = {|@words|
         }
         &'hlctl;audit;help;help'= {
         }
+        &'hlctl;serve'= {
+            cand --listen 'The address and port; a socket of the service manager comes before it'
+            cand --base-path 'The path before every address, behind a proxy (/homelab)'
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;token'= {
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand add 'Make a token and print it, once'
+            cand list 'List the tokens, without themselves'
+            cand revoke 'Revoke a token, and the sessions begun with it'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'hlctl;token;add'= {
+            cand --nodes 'The nodes of the agent [default: the one called NAME]'
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --agent 'For an agent, which may send events of its node only'
+            cand --reader 'For somebody who may only look'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;token;list'= {
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;token;revoke'= {
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;token;help'= {
+            cand add 'Make a token and print it, once'
+            cand list 'List the tokens, without themselves'
+            cand revoke 'Revoke a token, and the sessions begun with it'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'hlctl;token;help;add'= {
+        }
+        &'hlctl;token;help;list'= {
+        }
+        &'hlctl;token;help;revoke'= {
+        }
+        &'hlctl;token;help;help'= {
+        }
         &'hlctl;check'= {
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
             cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
@@ -366,6 +441,8 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand status 'Show nodes, services, drift, queue and passes'
             cand silence 'Hold new actions and notifications for a while'
             cand audit 'Show the audit log, or verify it'
+            cand serve 'Serve the pages and the API'
+            cand token 'Make, list and revoke the tokens of operators, readers and agents'
             cand check 'Lint config.yaml and the host files'
             cand digest 'Print the world as Markdown'
             cand demo 'Play a homelab of three nodes in a temporary root'
@@ -409,6 +486,19 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand verify 'Find any line changed, removed, reordered or cut off the end'
         }
         &'hlctl;help;audit;verify'= {
+        }
+        &'hlctl;help;serve'= {
+        }
+        &'hlctl;help;token'= {
+            cand add 'Make a token and print it, once'
+            cand list 'List the tokens, without themselves'
+            cand revoke 'Revoke a token, and the sessions begun with it'
+        }
+        &'hlctl;help;token;add'= {
+        }
+        &'hlctl;help;token;list'= {
+        }
+        &'hlctl;help;token;revoke'= {
         }
         &'hlctl;help;check'= {
         }

@@ -20,6 +20,7 @@ pub mod actions;
 pub mod status;
 pub mod silence;
 pub mod audit;
+pub mod token;
 pub mod digest;
 pub mod completions;
 pub mod man;

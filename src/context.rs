@@ -34,6 +34,8 @@ pub struct Context {
     pub home: Option<PathBuf>,
     /// This program's own file.
     pub exe: PathBuf,
+    /// The socket that the service manager listens on for `serve`, if it does.
+    pub socket: Option<std::sync::Arc<std::net::TcpListener>>,
     /// The clock.
     pub clock: Clock,
     /// How results are printed.

@@ -51,6 +51,7 @@ advised!(
     crate::store::transition::NotDone,
     crate::store::silences::SilencesError,
     crate::store::silences::ChangeError,
+    crate::store::tokens::TokensError,
     crate::store::events::ReadError,
     crate::store::world::WorldError
 );

@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`cli`] is what can be asked, [`run`] leads from there to [`commands`], one file a verb;
 //! those take [`flow`], the pure heart, [`store`], the only code that touches the root, [`probe`] (machine → health) and
-//! [`runner`] (approved plan → processes → outcome, on [`process`]), and are shown by [`view`].
+//! [`runner`] (approved plan → processes → outcome, on [`process`]), and are shown by [`view`], or over HTTP by [`web`].
 
 // Not in Cargo.toml: tests do print why they skip.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -19,3 +19,4 @@ pub mod probe;
 pub mod runner;
 pub mod process;
 pub mod view;
+pub mod web;

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use hlctl::cli::{Cli, ColorWhen, Command};
 use hlctl::context::{Context, DEFAULT_ROOT, Output};
@@ -78,6 +79,11 @@ fn context(cli: &Cli) -> (Context, Option<color_eyre::Report>) {
         home: path("HOME"),
         // Names this very program even after its file was replaced by an upgrade.
         exe: "/proc/self/exe".into(),
+        socket: match cli.command {
+            // A wrong kind of socket is found out when its place is missing.
+            Command::Serve(_) => listenfd::ListenFd::from_env().take_tcp_listener(0).ok().flatten().map(Arc::new),
+            _ => None,
+        },
         clock: Clock(now),
         output: Output {
             json: global.json,

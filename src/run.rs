@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 
-use crate::cli::{AuditVerb, Cli, Command};
+use crate::cli::{AuditVerb, Cli, Command, TokenVerb};
 use crate::commands::{self, ask};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -54,6 +54,10 @@ pub fn run(command: Command, cx: &Context) -> Result<Exit> {
             Some(AuditVerb::Verify) => emit(cx, &commands::audit::verify(cx)?),
             None => emit(cx, &commands::audit::show(cx, &args)?),
         },
+        Command::Serve(args) => crate::web::serve(cx, &args, &note_line),
+        Command::Token { verb: TokenVerb::Add(args) } => emit(cx, &commands::token::add(cx, &args)?),
+        Command::Token { verb: TokenVerb::List } => emit(cx, &commands::token::list(cx)?),
+        Command::Token { verb: TokenVerb::Revoke(args) } => emit(cx, &commands::token::revoke(cx, &args)?),
         Command::Digest(args) => emit(cx, &commands::digest::run(cx, &args)?),
         Command::Execute(args) => {
             let cx = &cx.on(args.this.node.as_ref());

@@ -16,3 +16,5 @@ pub mod actions;
 pub mod transition;
 pub mod ended;
 pub mod audit;
+pub mod tokens;
+pub mod sessions;

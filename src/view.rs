@@ -21,6 +21,7 @@ pub mod queue;
 pub mod execute;
 pub mod status;
 pub mod lists;
+pub mod token;
 pub mod digest;
 
 /// What a verb has to say, once, whatever the form.

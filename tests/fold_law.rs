@@ -39,6 +39,7 @@ fn context(root: &Path) -> Context {
         secrets: Vec::new(),
         home: None,
         exe: "hlctl".into(),
+        socket: None,
         clock: Clock(now),
         output: Output { json: false, verbose: 0, color: false, terminal: false, interactive: false },
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// A room (a path below `src/` without its ending; the longest that fits counts) and what it may name of the crate.
 /// Data walks one way, from flow outwards; only run and main stand above commands.
-const ROOMS: [(&str, &[&str]); 15] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     ("flow", &["flow"]),
     ("store", &["store", "flow"]),
     ("process", &["process"]),
@@ -34,7 +34,10 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("commands", &["commands", "view", "store", "probe", "runner", "flow", "context", "fail", "exit", "cli"]),
     // It also has to start its services, as the nodes' init would.
     ("commands/demo", &["commands", "view", "store", "probe", "process", "flow", "context", "fail", "exit", "cli"]),
-    ("run", &["commands", "view", "context", "fail", "exit", "cli", "flow::mask"]),
+    ("web", &["web", "commands", "view", "store", "runner::log", "flow", "context", "fail", "exit", "cli"]),
+    // Carries requests and knows nothing of what they are about.
+    ("web/engine", &["web"]),
+    ("run", &["commands", "web::serve", "view", "context", "fail", "exit", "cli", "flow::mask"]),
     ("lib", &[]),
     ("main", &["run", "runner::gate", "context", "cli", "fail", "flow"]),
 ];
@@ -55,7 +58,14 @@ enum Rooms {
     AllBut(&'static str),
 }
 
-const BANS: [Ban; 6] = [
+const BANS: [Ban; 7] = [
+    Ban {
+        rule: "the HTTP engine is named in one file only",
+        names: &["hyper::", "hyper_util::", "http_body_util::", "tokio::"],
+        except: &[],
+        rooms: Rooms::Only(&["web/engine"]),
+        in_tests: true,
+    },
     Ban {
         rule: "flow is pure: no files, processes, network, environment or clock",
         names: &[

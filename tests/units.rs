@@ -22,7 +22,8 @@ fn units(into: &Path) -> Vec<PathBuf> {
     let mut copies = Vec::new();
     for entry in std::fs::read_dir(cron()).expect("cron/ is there") {
         let path = entry.expect("it can be listed").path();
-        let is_unit = path.extension().is_some_and(|e| ["service", "timer", "path"].iter().any(|known| e == *known));
+        let is_unit =
+            path.extension().is_some_and(|e| ["service", "socket", "timer", "path"].iter().any(|known| e == *known));
         if is_unit {
             let text = std::fs::read_to_string(&path).expect("units are text");
             let copy = into.join(path.file_name().expect("a file has a name"));
@@ -41,7 +42,7 @@ fn systemd_reads_every_unit_without_a_word() {
     }
     let dir = tempfile::tempdir().unwrap();
     let units = units(dir.path());
-    assert_eq!(units.len(), 8);
+    assert_eq!(units.len(), 10);
     let out = Command::new("systemd-analyze").args(["verify", "--man=no"]).args(&units).output().unwrap();
     assert!(out.status.success(), "{}", text_of(&out));
     // A misspelt key is only a warning to systemd. What it says of the machine's own units is not about ours.

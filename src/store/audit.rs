@@ -33,6 +33,14 @@ pub enum Event {
     NotCommitted,
     /// The log itself was repaired.
     Repaired,
+    /// Somebody logged in on the page.
+    Login,
+    /// Somebody tried to, or sent a token that is not known.
+    LoginRefused,
+    /// A token was made.
+    TokenAdded,
+    /// A token was revoked.
+    TokenRevoked,
 }
 
 /// What happened, before it is numbered and chained.
@@ -83,6 +91,11 @@ struct Head {
 }
 
 impl Entry {
+    /// Makes an entry that is about no action.
+    pub fn about(event: Event, at: Stamp, by: &str, via: Via) -> Self {
+        Entry { at, event, action: None, from: None, to: None, by: by.into(), via, peer: None, plan: None, note: None }
+    }
+
     /// Makes the entry of a transition of an action.
     pub fn of(event: Event, id: &ActionId, from: Option<State>, to: State, at: Stamp, by: &str, via: Via) -> Self {
         let action = Some(id.to_string());

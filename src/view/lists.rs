@@ -23,6 +23,10 @@ impl Report for AuditReport {
                 Event::Refused => toned(format!("refused {}", state(entry.to)), Tone::Attention),
                 Event::NotCommitted => toned(format!("not committed {}", state(entry.to)), Tone::Attention),
                 Event::Repaired => toned("log repaired", Tone::Attention),
+                Event::Login => cell("login"),
+                Event::LoginRefused => toned("login refused", Tone::Attention),
+                Event::TokenAdded => cell("token added"),
+                Event::TokenRevoked => cell("token revoked"),
             };
             vec![
                 cell(line.seq.to_string()),

@@ -5,6 +5,7 @@ mod decisions;
 mod events;
 mod looking;
 mod passes;
+mod serving;
 
 /// The words of one page.
 pub struct Page {
@@ -47,5 +48,5 @@ const NONE: Page = Page {
 
 /// Returns every page.
 pub fn all() -> impl Iterator<Item = &'static Page> {
-    passes::PAGES.iter().chain(decisions::PAGES).chain(looking::PAGES).chain(events::PAGES)
+    passes::PAGES.iter().chain(decisions::PAGES).chain(looking::PAGES).chain(events::PAGES).chain(serving::PAGES)
 }

@@ -1,0 +1,239 @@
+//! The queue's pages: the list, one action with its plan, and what becomes of the buttons.
+
+use std::collections::BTreeMap;
+
+use minijinja::{Value, context};
+
+use super::{Answer, Page, clean, maybe_stamp, render, stamp, state_tone, summary};
+use crate::cli;
+use crate::commands;
+use crate::commands::plan::Planned;
+use crate::flow::action::{Action, ActionId, ActionType, Risk};
+use crate::flow::lifecycle::State;
+use crate::flow::plan::{Phase, Plan};
+use crate::flow::status::{Summary, count};
+use crate::flow::time::span;
+use crate::store::actions::{self, Entry};
+use crate::web::api::actions::{approve_one, known, output, reject_one};
+use crate::web::message::{Refusal, Response};
+use crate::web::routes::Call;
+
+/// How many ended actions the list shows of each state.
+const SHOWN: usize = 50;
+/// How much output an action's page shows; all of it is behind a link.
+const LOG_SHOWN: usize = 64 * 1024;
+
+/// Plans by action.
+pub type Plans = BTreeMap<ActionId, Planned>;
+
+/// Returns the plans of all pending and approved actions, as they are now.
+pub fn plans(call: &Call<'_>) -> Result<Plans, Refusal> {
+    let report = commands::plan::run(&call.app.cx, &cli::PlanArgs { id: None, node: None, fetch: false })?;
+    Ok(report.plans.into_iter().map(|p| (p.id.clone(), p)).collect())
+}
+
+/// Returns the list.
+pub fn actions(call: &Call<'_>) -> Answer {
+    let summary = summary(call)?;
+    let listing = actions::list(&call.app.root, &State::ALL).map_err(|e| Refusal::new(503, e.to_string()))?;
+    let wanted = call.request.head.queries("state").into_iter().next().and_then(|s| s.parse::<State>().ok());
+    let plans = plans(call)?;
+    let mut groups = Vec::new();
+    for state in State::ALL.into_iter().filter(|s| wanted.is_none_or(|w| w == *s)) {
+        let mut entries: Vec<&Entry> = listing.entries.iter().filter(|e| e.state == state).collect();
+        let all = entries.len();
+        entries.sort_by_key(|e| std::cmp::Reverse((e.since(), e.action.id.clone())));
+        let rows: Vec<Value> = match state {
+            State::Pending => entries.iter().map(|e| pending_row(call, &summary, e, &plans)).collect(),
+            _ => entries.iter().take(SHOWN).map(|e| line(call, e)).collect(),
+        };
+        let more = all - rows.len();
+        groups.push(context! { state => state.as_str(), tone => state_tone(state), all, more, rows });
+    }
+    let invalid: Vec<String> = listing.invalid.iter().map(|i| clean(&i.to_string())).collect();
+    let own =
+        context! { groups, invalid, wanted => wanted.map(State::as_str), states => State::ALL.map(State::as_str) };
+    let page = Page { template: "actions.html", name: "actions", digest: Some(String::new()) };
+    render(call, &page, Some(&summary), own)
+}
+
+/// Returns an action's deed in words: `restart mosquitto on piha`.
+fn deed(action: &Action) -> String {
+    let verb = match action.kind {
+        ActionType::Redeploy => "redeploy",
+        ActionType::ContainerRestart => "restart",
+        ActionType::DiskCleanup => "clean up the disk",
+    };
+    match &action.service {
+        Some(service) => format!("{verb} {service} on {}", action.node),
+        None => format!("{verb} of {}", action.node),
+    }
+}
+
+/// Says in words why an action was made.
+fn why(summary: &Summary, action: &Action) -> String {
+    let row = summary.drift.iter().find(|d| d.action.as_deref() == Some(action.id.as_str()));
+    let note = || match &action.drift {
+        Some(drift) => match &drift.reason {
+            Some(reason) => format!("{}: {reason}", drift.kind.replace('_', " ")),
+            None => drift.kind.replace('_', " "),
+        },
+        None => "a person asked for it".into(),
+    };
+    clean(&row.map_or_else(note, |d| d.why.clone()))
+}
+
+/// Returns a pending action as a row that opens to its plan.
+pub fn pending_row(call: &Call<'_>, summary: &Summary, entry: &Entry, plans: &Plans) -> Value {
+    let action = &entry.action;
+    let planned = plans.get(&action.id);
+    context! {
+        id => action.id.as_str(), deed => deed(action), why => why(summary, action),
+        node => action.node.as_str(), service => action.service.as_ref().map(|s| s.as_str()),
+        risk => action.kind.risk().to_string(), guarded => action.kind.risk() == Risk::Guarded,
+        attempt => action.attempt, since => maybe_stamp(entry.since(), call.now),
+        hints => action.hints.iter().map(|h| clean(h)).collect::<Vec<_>>(),
+        plan => planned.and_then(|p| p.plan.as_ref()).map(plan),
+        error => planned.and_then(|p| p.error.as_deref()).map(clean),
+    }
+}
+
+/// Returns any other action as a row.
+pub fn line(call: &Call<'_>, entry: &Entry) -> Value {
+    let action = &entry.action;
+    let last = entry.history().last();
+    let result = action.result.as_ref();
+    let told = match entry.state {
+        State::Failed => result
+            .map(|r| [r.reason.as_deref(), r.message.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(": ")),
+        State::Completed => result.and_then(|r| r.reason.clone()),
+        _ => last.and_then(|l| l.note.clone()),
+    };
+    let took = result.and_then(|r| Some(span(r.finished_at?.since(r.started_at?))));
+    let newest_output = match entry.state {
+        State::Running => output(call, &action.id, 2000).ok().and_then(|t| t.lines().last().map(str::to_owned)),
+        _ => None,
+    };
+    context! {
+        id => action.id.as_str(), deed => deed(action), state => entry.state.as_str(), tone => state_tone(entry.state),
+        since => maybe_stamp(entry.since(), call.now), told => told.map(|t| clean(&t)), took,
+        by => last.map(|l| clean(&l.by)), output => newest_output,
+    }
+}
+
+/// Returns a plan as numbered commands.
+fn plan(plan: &Plan) -> Value {
+    let step = |step: &crate::flow::plan::Step| {
+        let words = shlex::try_join(step.argv.iter().map(String::as_str)).unwrap_or_else(|_| step.argv.join(" "));
+        let limit = span(i64::try_from(step.timeout_s).unwrap_or(i64::MAX / 1000).saturating_mul(1000));
+        context! {
+            command => clean(&words), on => clean(&step.on), cwd => step.cwd.as_deref().map(clean), limit,
+            fetch => step.phase == Phase::Fetch,
+        }
+    };
+    let verify = plan.verify.as_ref().map(|v| {
+        let after = if v.on_failure == "rollback" { ", else what ran before is restored" } else { "" };
+        format!("healthy for {} s within {} s by {}{after}", v.min_healthy_s, v.healthy_deadline_s, clean(&v.check))
+    });
+    let commands: Vec<String> =
+        plan.steps.iter().map(|s| shlex::try_join(s.argv.iter().map(String::as_str)).unwrap_or_default()).collect();
+    context! {
+        steps => plan.steps.iter().map(step).collect::<Vec<_>>(), digest => plan.digest.clone(), verify,
+        text => clean(&commands.join(" && ")),
+    }
+}
+
+/// Returns one action's page.
+pub fn action(call: &Call<'_>) -> Answer {
+    let entry = known(call)?;
+    let summary = summary(call)?;
+    let action = &entry.action;
+    let decided = matches!(entry.state, State::Pending | State::Approved);
+    let planned = if decided { plans(call)?.remove(&action.id) } else { None };
+    let stored = action.fields.get("plan").and_then(|raw| serde_json::from_str::<Plan>(raw.get()).ok());
+    let shown = planned.as_ref().and_then(|p| p.plan.clone()).or(stored.filter(|_| !decided));
+    let history: Vec<Value> = entry
+        .history()
+        .iter()
+        .map(|h| {
+            context! {
+                at => stamp(h.at, call.now), to => h.to.as_str(), tone => state_tone(h.to), by => clean(&h.by),
+                via => h.via.to_string(), note => h.note.as_deref().map(clean),
+            }
+        })
+        .collect();
+    let log = output(call, &action.id, LOG_SHOWN)?;
+    let own = context! {
+        id => action.id.as_str(), deed => deed(action), why => why(&summary, action), state => entry.state.as_str(),
+        state_tone => state_tone(entry.state), risk => action.kind.risk().to_string(),
+        guarded => action.kind.risk() == Risk::Guarded, attempt => action.attempt,
+        node => action.node.as_str(), service => action.service.as_ref().map(|s| s.as_str()),
+        since => maybe_stamp(entry.since(), call.now),
+        detected => maybe_stamp(action.drift.as_ref().and_then(|d| d.detected_at), call.now),
+        hints => action.hints.iter().map(|h| clean(h)).collect::<Vec<_>>(),
+        plan => shown.as_ref().map(plan), error => planned.as_ref().and_then(|p| p.error.as_deref()).map(clean),
+        pinned => planned.as_ref().and_then(|p| p.pinned.as_deref()).map(clean), history,
+        by_hand => entry.standing.by_hand, older => actions::older(&call.app.root, &action.id),
+        result => outcome(&entry), log, live => matches!(entry.state, State::Approved | State::Running),
+    };
+    let digest = Some(format!("?action={}", action.id));
+    let page = Page { template: "action.html", name: "action", digest };
+    render(call, &page, Some(&summary), own)
+}
+
+fn outcome(entry: &Entry) -> Option<Value> {
+    let result = entry.action.result.as_ref()?;
+    let took = result.finished_at.zip(result.started_at).map(|(to, from)| span(to.since(from)));
+    Some(context! {
+        reason => result.reason.as_deref().map(clean), message => result.message.as_deref().map(clean), took,
+        step => result.failed_step, code => result.exit_code,
+        hints => result.hints.iter().map(|h| clean(h)).collect::<Vec<_>>(),
+        facts => result.facts.iter().map(|(n, f)| format!("{}: {}", clean(n), clean(f))).collect::<Vec<_>>(),
+        unpinned => result.unpinned,
+    })
+}
+
+/// The approve button.
+pub fn approve(call: &Call<'_>) -> Answer {
+    let entry = known(call)?;
+    let (digest, note) = (call.request.field("digest"), call.request.field("note"));
+    approve_one(call, &entry.action.id, digest.as_deref(), note.as_deref())?;
+    Ok(to_action(call, &entry))
+}
+
+/// The reject button.
+pub fn reject(call: &Call<'_>) -> Answer {
+    let entry = known(call)?;
+    reject_one(call, &entry.action.id, &call.request.field("reason").unwrap_or_default())?;
+    Ok(to_action(call, &entry))
+}
+
+fn to_action(call: &Call<'_>, entry: &Entry) -> Response {
+    Response::see_other(format!("{}/actions/{}", call.app.base, entry.action.id))
+}
+
+/// The button that approves all that were ticked: each `pick` is an ID and the digest of the plan that was shown.
+pub fn approve_several(call: &Call<'_>) -> Answer {
+    let picks = call.request.fields("pick");
+    if picks.is_empty() {
+        return Err(Refusal::new(400, "nothing was ticked").advise("go back and tick what you want to approve"));
+    }
+    let mut failed = Vec::new();
+    for pick in &picks {
+        let (id, digest) = pick.split_once(' ').unwrap_or((pick, ""));
+        let Ok(id) = id.parse::<ActionId>() else {
+            return Err(Refusal::new(400, "the form is not ours"));
+        };
+        let digest = Some(digest).filter(|d| !d.is_empty());
+        if let Err(refusal) = approve_one(call, &id, digest, call.request.field("note").as_deref()) {
+            failed.push(refusal);
+        }
+    }
+    if let Some(first) = failed.first() {
+        let (done, all) = (picks.len() - failed.len(), count(picks.len(), "action"));
+        let told: Vec<&str> = failed.iter().map(|f| f.detail.as_str()).collect();
+        let refusal = Refusal::new(first.status, format!("{done} of {all} approved; {}", told.join("; ")));
+        return Err(refusal.advise("look at the queue again"));
+    }
+    Ok(Response::see_other(format!("{}/actions", call.app.base)))
+}

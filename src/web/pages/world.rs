@@ -1,0 +1,152 @@
+//! The world's pages: services, one service with its last week, nodes.
+
+use minijinja::{Value, context};
+
+use super::history::{self, Span};
+use super::{Answer, Page, clean, maybe_stamp, render, summary};
+use crate::fail::Advised;
+use crate::flow::desired::Desired;
+use crate::flow::lifecycle::State;
+use crate::flow::name::{NodeName, ServiceName};
+use crate::flow::status::{NodeLine, NodeStanding, Summary};
+use crate::flow::world::{self, NODES_SCHEMA, Nodes, Services};
+use crate::store;
+use crate::web::message::Refusal;
+use crate::web::routes::Call;
+
+fn world_of(call: &Call<'_>, desired: &Desired) -> Result<(Services, Nodes), Refusal> {
+    let none = || Nodes { schema: NODES_SCHEMA.into(), as_of: None, nodes: Vec::new() };
+    let empty = || Services { schema: String::new(), as_of: None, services: Vec::new() };
+    let services = store::world::read_services(&call.app.root).advised()?.unwrap_or_else(empty);
+    let nodes = store::world::read_nodes(&call.app.root).advised()?.unwrap_or_else(none);
+    Ok(world::canonical(&services, &nodes, &desired.aliases))
+}
+
+fn standing_tone(standing: NodeStanding) -> &'static str {
+    match standing {
+        NodeStanding::Heard => "good",
+        NodeStanding::DiskFull | NodeStanding::Silent | NodeStanding::NeverHeard => "attention",
+        NodeStanding::Broken => "bad",
+        NodeStanding::Unwatched => "quiet",
+    }
+}
+
+/// Returns the nodes as cards.
+pub fn node_cards(call: &Call<'_>, summary: &Summary) -> Result<Vec<Value>, Refusal> {
+    let desired = call.app.cx.desired()?;
+    let (_, nodes) = world_of(call, &desired)?;
+    Ok(summary.node_lines.iter().map(|line| card(call, &desired, &nodes, line)).collect())
+}
+
+fn card(call: &Call<'_>, desired: &Desired, nodes: &Nodes, line: &NodeLine) -> Value {
+    let row = nodes.get(line.node.as_str());
+    let used = row.and_then(|r| r.disk.as_ref()).and_then(|d| d.used_percent.as_ref()).and_then(|n| n.as_f64());
+    let high = desired.hosts.get(&line.node).and_then(|h| h.file.disk.high).unwrap_or(call.app.config.agent.disk_high);
+    let services: Vec<Value> = line
+        .services
+        .iter()
+        .map(|(name, words, well)| {
+            let tone = if *well {
+                "good"
+            } else if words == "missing" {
+                "attention"
+            } else {
+                "bad"
+            };
+            context! { name => name.as_str(), words => clean(words), tone }
+        })
+        .collect();
+    let well = line.services.iter().filter(|(_, _, well)| *well).count();
+    context! {
+        name => line.node.as_str(), standing => line.standing.as_str(), tone => standing_tone(line.standing),
+        seen => maybe_stamp(line.last_seen, call.now), disk => clean(&line.disk), services, well,
+        used => used.filter(|u| (0.0..=100.0).contains(u)), high => high.0,
+        full => line.standing == NodeStanding::DiskFull,
+        mount => row.and_then(|r| r.disk.as_ref()).and_then(|d| d.mount.as_deref()).map(clean),
+        details => row.map(|r| r.details.get()).filter(|d| *d != "{}").map(clean),
+    }
+}
+
+/// Returns the page of the nodes.
+pub fn nodes(call: &Call<'_>) -> Answer {
+    let summary = summary(call)?;
+    let cards = node_cards(call, &summary)?;
+    let page = Page { template: "nodes.html", name: "nodes", digest: Some(String::new()) };
+    render(call, &page, Some(&summary), context! { nodes => cards })
+}
+
+/// Returns the page of the services.
+pub fn services(call: &Call<'_>) -> Answer {
+    let summary = summary(call)?;
+    let desired = call.app.cx.desired()?;
+    let (services, _) = world_of(call, &desired)?;
+    let mut rows = Vec::new();
+    for line in &summary.node_lines {
+        for (name, words, well) in &line.services {
+            let row = services.get(line.node.as_str(), name.as_str());
+            let tone = if *well {
+                "good"
+            } else if row.is_none() {
+                "attention"
+            } else {
+                "bad"
+            };
+            rows.push(context! {
+                node => line.node.as_str(), service => name.as_str(), words => clean(words), tone,
+                at => maybe_stamp(row.map(|r| r.last_event), call.now),
+                healthy_at => maybe_stamp(row.and_then(|r| r.last_healthy), call.now),
+            });
+        }
+    }
+    let unmanaged: Vec<Value> = crate::flow::reconcile::unmanaged(&desired, &services)
+        .into_iter()
+        .map(|r| {
+            context! {
+                node => r.node.as_str(), service => r.service.as_str(), words => clean(&r.status),
+                at => maybe_stamp(Some(r.last_event), call.now),
+            }
+        })
+        .collect();
+    let page = Page { template: "services.html", name: "services", digest: Some(String::new()) };
+    render(call, &page, Some(&summary), context! { rows, unmanaged })
+}
+
+/// Returns the page of one service.
+pub fn service(call: &Call<'_>) -> Answer {
+    let unknown = || Refusal::new(404, "there is no such service");
+    let [node, service] = call.parameters.as_slice() else { return Err(unknown()) };
+    let node: NodeName = node.parse().map_err(|_| unknown())?;
+    let service: ServiceName = service.parse().map_err(|_| unknown())?;
+    let desired = call.app.cx.desired()?;
+    let (services, _) = world_of(call, &desired)?;
+    let row = services.get(node.as_str(), service.as_str());
+    let wanted = desired.hosts.get(&node).and_then(|h| h.service(&service));
+    if row.is_none() && wanted.is_none() {
+        return Err(unknown());
+    }
+    let summary = summary(call)?;
+    let past = history::read(&call.app.root, &desired, &node, &service, call.now)?;
+    let drift = summary.drift.iter().find(|d| d.node == node && d.service.as_ref() == Some(&service));
+    let mut others: Vec<_> =
+        store::actions::list(&call.app.root, &State::ALL).map_err(|e| Refusal::new(503, e.to_string()))?.entries;
+    others.retain(|e| e.action.is_about(&node, Some(&service)));
+    others.sort_by_key(|e| std::cmp::Reverse(e.since()));
+    let own = context! {
+        node => node.as_str(), service => service.as_str(),
+        status => row.map_or("missing".into(), |r| clean(&r.status)),
+        tone => row.map_or("attention", |r| if r.is_healthy() { "good" } else { "bad" }),
+        reason => row.and_then(|r| r.reason.as_deref()).map(clean),
+        at => maybe_stamp(row.map(|r| r.last_event), call.now),
+        healthy_at => maybe_stamp(row.and_then(|r| r.last_healthy), call.now),
+        unhealthy_at => maybe_stamp(row.and_then(|r| r.last_unhealthy), call.now),
+        details => row.map(|r| r.details.get()).filter(|d| *d != "{}").map(clean),
+        why => drift.map(|d| clean(&d.why)), action => drift.and_then(|d| d.action.as_deref()),
+        held => drift.and_then(|d| d.held_by.as_deref()).map(clean),
+        runtime => wanted.map(|w| format!("{:?}", w.settings.runtime).to_lowercase()),
+        monitor => wanted.is_some_and(|w| w.settings.monitor), desired => wanted.is_some(),
+        day => past.strip(call.now, Span::DAY), week => past.strip(call.now, Span::WEEK), cut => past.cut,
+        events => past.newest(call.now), actions => others.iter().take(10).map(|e| super::queue::line(call, e)).collect::<Vec<_>>(),
+    };
+    let page = Page { template: "service.html", name: "service", digest: Some(String::new()) };
+    render(call, &page, Some(&summary), own)
+}

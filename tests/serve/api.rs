@@ -1,0 +1,238 @@
+//! The API answers as the contract says.
+
+use hlctl::flow::lifecycle::State;
+use hlctl::web::routes::ROUTES;
+use serde_json::{Value, json};
+
+use crate::server::Server;
+use crate::support::Home;
+
+const ID: &str = "redeploy-piha-web";
+
+fn at(ms: u64) -> String {
+    format!("2026-11-23T07:13:{:02}.{:03}Z", ms / 1000, ms % 1000)
+}
+
+#[test]
+fn the_world_is_given_as_it_is_and_not_given_twice() {
+    let server = Server::start("");
+    let missing = server.get("/api/v1/world/services");
+    assert_eq!(missing.status, 404);
+    assert_eq!(missing.header("content-type"), Some("application/problem+json"));
+    server.home.put(
+        "events/2026-11-23/a.json",
+        format!("{{\"ts\":\"{}\",\"node\":\"piha\",\"type\":\"service_healthy\",\"service\":\"web\"}}", at(0)),
+    );
+    server.home.run(&["observe"]);
+    server.home.run(&["reconcile"]);
+    for (path, file) in [("world/services", "services"), ("world/nodes", "nodes"), ("drift", "drift")] {
+        let path = format!("/api/v1/{path}");
+        let answer = server.get(&path);
+        let file = server.home.at(&format!("world/{file}.json"));
+        let Ok(file) = std::fs::read_to_string(file) else {
+            assert_eq!(answer.status, 404, "{path}");
+            continue;
+        };
+        assert_eq!((answer.status, answer.body.as_str()), (200, file.as_str()), "{path}");
+        let tag = answer.header("etag").unwrap();
+        let again = server.send("GET", &path, &[&format!("If-None-Match: \"other\", {tag}")], "");
+        assert_eq!((again.status, again.body.as_str()), (304, ""), "{path}");
+        assert_eq!(server.send("GET", &path, &["If-None-Match: \"other\""], "").status, 200);
+        let head = server.send("HEAD", &path, &[], "");
+        assert_eq!((head.status, head.body.as_str()), (200, ""));
+    }
+}
+
+#[test]
+fn the_summary_is_that_of_the_command_line() {
+    let server = Server::with_web("");
+    server.home.run(&["observe"]);
+    server.home.run(&["reconcile"]);
+    let mut served = server.get("/summary").json();
+    let mut printed: Value = serde_json::from_str(&server.home.run(&["--json", "status"]).out).unwrap();
+    for value in [&mut served, &mut printed] {
+        for pass in value["passes"].as_object_mut().unwrap().values_mut() {
+            pass["age_seconds"] = Value::Null;
+        }
+        for pending in value["pending"].as_array_mut().unwrap() {
+            pending["age_seconds"] = Value::Null;
+        }
+        value["attention"] = Value::Null;
+    }
+    assert_eq!(served, printed);
+    assert_eq!(served["schema"], "hlctl.status/v1");
+}
+
+#[test]
+fn the_queue_comes_in_pages_newest_first() {
+    let server = Server::start("");
+    for n in 0..5 {
+        let id = format!("redeploy-piha-web{n}");
+        let history =
+            json!([{ "at": at(n * 10), "to": "pending", "by": "reconcile", "via": "reconcile", "note": null }]);
+        let action = json!({ "id": id, "type": "redeploy", "node": "piha", "service": "web", "history": history });
+        server.home.put(&format!("actions/pending/{id}.json"), action.to_string());
+    }
+    server.home.create_in("redeploy-vps-web", State::Rejected);
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = server.get(&format!("/api/v1/actions?state=pending&limit=2&cursor={cursor}")).json();
+        seen.extend(page["actions"].as_array().unwrap().iter().map(|a| a["id"].as_str().unwrap().to_owned()));
+        match page["next"].as_str() {
+            Some(next) => cursor = next.to_owned(),
+            None => break,
+        }
+    }
+    let wanted: Vec<String> = (0..5).rev().map(|n| format!("redeploy-piha-web{n}")).collect();
+    assert_eq!(seen, wanted);
+    let all = server.get("/api/v1/actions").json();
+    assert_eq!(all["actions"].as_array().unwrap().len(), 6);
+    let one = server.get("/api/v1/actions/redeploy-vps-web").json();
+    assert_eq!((&one["state"], &one["id"]), (&json!("rejected"), &json!("redeploy-vps-web")));
+    for bad in ["state=nope", "limit=0", "limit=1001", "limit=x", "limit=+1", "cursor=x"] {
+        assert_eq!(server.get(&format!("/api/v1/actions?{bad}")).status, 400, "{bad}");
+    }
+    assert_eq!(server.get("/api/v1/actions/none").status, 404);
+    assert_eq!(server.get("/api/v1/actions/none/log").status, 404);
+    assert_eq!(server.get("/api/v1/actions/redeploy-vps-web/log").status, 200);
+}
+
+#[test]
+fn an_approval_pins_the_plan_and_is_told_in_the_audit_log() {
+    let server = Server::with_web("");
+    server.home.create(ID);
+    let token = server.token(&["oskar"]);
+    let path = format!("/api/v1/actions/{ID}/approve");
+    let stale = server.post(&path, &token, r#"{"digest":"sha256:00"}"#);
+    assert_eq!(stale.status, 409, "{stale:?}");
+    assert_eq!(server.home.states(ID), [State::Pending]);
+    let plan: Value = serde_json::from_str(&server.home.run(&["--json", "plan", ID]).out).unwrap();
+    let digest = plan["plans"][0]["plan"]["digest"].as_str().unwrap();
+    let done = server.post(&path, &token, &json!({ "digest": digest, "note": "tonight" }).to_string());
+    assert_eq!((done.status, &done.json()["digest"]), (200, &json!(digest)));
+    assert_eq!(server.home.states(ID), [State::Approved]);
+    let again = server.post(&path, &token, "");
+    assert_eq!(again.status, 409);
+    assert!(again.json()["detail"].as_str().unwrap().contains("already approved"), "{again:?}");
+    let (lines, breaks) = hlctl::store::audit::read(&server.home.root).unwrap();
+    assert!(breaks.is_empty(), "{breaks:?}");
+    let entry = lines
+        .iter()
+        .rev()
+        .map(|l| &l.entry)
+        .find(|e| e.to == Some(State::Approved) && e.note.as_deref() == Some("tonight"));
+    let entry = entry.unwrap();
+    assert_eq!((entry.by.as_str(), entry.via.to_string()), ("oskar", "web".to_owned()));
+    assert_eq!((entry.peer.as_deref(), entry.plan.as_deref()), (Some("127.0.0.1"), Some(digest)));
+}
+
+#[test]
+fn a_rejection_needs_a_reason() {
+    let server = Server::with_web("");
+    server.home.create(ID);
+    let token = server.token(&["oskar"]);
+    let path = format!("/api/v1/actions/{ID}/reject");
+    for body in ["", "{}", r#"{"reason":" "}"#, r#"{"reason":3}"#, "[", "[\"x\"]", "\u{0}"] {
+        assert_eq!(server.post(&path, &token, body).status, 400, "{body:?}");
+    }
+    assert_eq!(server.post(&path, &token, r#"{"reason":"not tonight"}"#).status, 200);
+    assert_eq!(server.home.states(ID), [State::Rejected]);
+    assert_eq!(server.post(&path, &token, r#"{"reason":"not tonight"}"#).status, 409);
+    assert_eq!(server.post("/api/v1/actions/none/reject", &token, "{}").status, 404);
+}
+
+fn event(node: &str) -> String {
+    format!(r#"{{"ts":"2026-11-23T07:13:05Z","node":"{node}","type":"node_heartbeat"}}"#)
+}
+
+fn events_on_disk(home: &Home) -> usize {
+    let files = walkdir::WalkDir::new(home.at("events")).into_iter().filter_map(Result::ok);
+    let texts = files.filter(|e| e.file_type().is_file()).map(|e| std::fs::read_to_string(e.path()).unwrap());
+    texts.map(|t| t.lines().count()).sum()
+}
+
+#[test]
+fn an_agent_sends_the_events_of_its_own_nodes() {
+    let server = Server::start("");
+    let token = server.token(&["piha", "--agent"]);
+    let two = server.token(&["relay", "--agent", "--nodes", "vps,nas"]);
+    let mixed = server.post("/api/v1/events", &token, &format!("{}\nbad\n\n{{}}\n{}", event("piha"), event("piha")));
+    assert_eq!(mixed.status, 200, "{mixed:?}");
+    assert_eq!(mixed.json()["accepted"], 2);
+    let lines: Vec<Value> = mixed.json()["rejected"].as_array().unwrap().iter().map(|r| r["line"].clone()).collect();
+    assert_eq!(lines, [json!(2), json!(4)]);
+    assert_eq!(events_on_disk(&server.home), 2);
+    let foreign = server.post("/api/v1/events", &token, &format!("{}\n{}\n", event("piha"), event("vps")));
+    assert_eq!(foreign.status, 403);
+    assert_eq!(events_on_disk(&server.home), 2, "nothing of it counts");
+    assert_eq!(server.post("/api/v1/events", &two, &format!("{}\n{}\n", event("nas"), event("vps"))).status, 200);
+    assert_eq!(server.post("/api/v1/events", &two, &event("relay")).status, 403);
+    let operator = server.token(&["oskar"]);
+    assert_eq!(server.post("/api/v1/events", &operator, &event("piha")).status, 403);
+    assert_eq!(server.home.run(&["observe"]).code, 0);
+    assert!(server.get("/api/v1/world/nodes").body.contains("\"piha\""));
+}
+
+#[test]
+fn events_stop_at_their_quota() {
+    let server = Server::start("events_quota: 1KiB\n");
+    let token = server.token(&["piha", "--agent"]);
+    let statuses: Vec<u16> = (0..20).map(|_| server.post("/api/v1/events", &token, &event("piha")).status).collect();
+    assert_eq!((statuses[0], statuses[19]), (200, 507), "{statuses:?}");
+    assert_eq!(server.post("/api/v1/events", &token, "bad").status, 200, "what takes no room is answered");
+}
+
+#[test]
+fn a_large_batch_fits_and_a_larger_one_does_not() {
+    let server = Server::start("");
+    let token = server.token(&["piha", "--agent"]);
+    let line = event("piha") + "\n";
+    let fits = line.repeat((1 << 20) / line.len());
+    let answer = server.post("/api/v1/events", &token, &fits);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let padded = fits.clone() + &" ".repeat((1 << 20) + 1 - fits.len());
+    assert_eq!(server.post("/api/v1/events", &token, &padded).status, 413);
+}
+
+#[test]
+fn a_mirror_shows_what_the_control_plane_said_and_decides_nothing() {
+    let server = Server::with_web("");
+    server.home.create(ID);
+    server.home.put("state/is-mirror", "");
+    server.home.put("world/summary.json", "{\"from\":\"afar\"}\n");
+    server.home.put("world/digest.md", "# afar\n");
+    let token = server.token(&["oskar"]);
+    assert_eq!(server.get("/summary").body, "{\"from\":\"afar\"}\n");
+    assert_eq!(server.get("/api/v1/digest").body, "# afar\n");
+    assert_eq!(server.post(&format!("/api/v1/actions/{ID}/approve"), &token, "").status, 409);
+    assert_eq!(server.home.states(ID), [State::Pending]);
+}
+
+#[test]
+fn the_description_names_every_route_and_no_other() {
+    let server = Server::start("");
+    let described = server.get("/api/v1/openapi.json").json();
+    assert_eq!(described["openapi"], "3.1.0");
+    let mut found = Vec::new();
+    for (path, operations) in described["paths"].as_object().unwrap() {
+        let methods = operations.as_object().unwrap().keys().filter(|k| *k != "parameters");
+        found.extend(methods.map(|method| (method.to_uppercase(), path.clone())));
+    }
+    let mut routes: Vec<(String, String)> =
+        ROUTES.iter().filter(|r| !r.page).map(|r| (r.method.to_owned(), r.path.to_owned())).collect();
+    found.sort();
+    routes.sort();
+    assert_eq!(found, routes);
+}
+
+#[test]
+fn the_server_says_that_it_lives_and_ends_when_it_is_told_to() {
+    let mut server = Server::start("");
+    let answer = server.get("/healthz");
+    assert_eq!((answer.status, answer.body.as_str()), (200, "ok\n"));
+    let idle = server.connect();
+    let began = std::time::Instant::now();
+    assert_eq!(server.terminate(), 0);
+    assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+    drop(idle);
+}

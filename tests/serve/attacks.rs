@@ -1,0 +1,338 @@
+//! What attackers send, each on real sockets: the server refuses it, goes on answering others within a second, and
+//! stays small.
+
+use std::io::Write;
+use std::net::{Shutdown, TcpStream};
+use std::time::{Duration, Instant};
+
+use crate::server::{Answer, Server, to_end};
+
+/// Most memory that the server may take, in KiB, in a release build; the unoptimized one is larger by its own size.
+const MEMORY: u64 = if cfg!(debug_assertions) { 40 * 1024 } else { 24 * 1024 };
+
+/// Asserts that somebody else is answered within a second, and that the server has stayed small.
+fn others_are_answered(server: &Server) {
+    let began = Instant::now();
+    assert_eq!(server.get("/healthz").status, 200);
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert!(server.memory() <= MEMORY, "{} KiB", server.memory());
+}
+
+/// A table of requests that end in these statuses; 0 is a connection closed without an answer.
+fn refused(server: &Server, rows: &[(&str, Vec<u8>, &[u16])]) {
+    for (what, bytes, statuses) in rows {
+        let answer = server.raw(bytes);
+        assert!(statuses.contains(&answer.status), "{what}: {answer:?}");
+        others_are_answered(server);
+    }
+}
+
+fn post(head: &str, body: &str) -> Vec<u8> {
+    format!("POST /api/v1/actions/none/approve HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{head}\r\n{body}")
+        .into_bytes()
+}
+
+#[test]
+fn lengths_that_do_not_fit() {
+    let server = Server::start("");
+    let rows: [(&str, Vec<u8>, &[u16]); 12] = [
+        ("1 TiB", post("Content-Length: 1099511627776\r\n", "x"), &[413]),
+        ("2^63", post("Content-Length: 9223372036854775808\r\n", "x"), &[413]),
+        ("2^64", post("Content-Length: 18446744073709551616\r\n", "x"), &[400, 413]),
+        ("negative", post("Content-Length: -1\r\n", "x"), &[400]),
+        ("no number", post("Content-Length: 1x\r\n", "x"), &[400]),
+        ("differing", post("Content-Length: 1\r\nContent-Length: 2\r\n", "xx"), &[400]),
+        ("before an encoding", post("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"), &[400]),
+        ("behind an encoding", post("Transfer-Encoding: chunked\r\nContent-Length: 3\r\n", "0\r\n\r\n"), &[400]),
+        ("in capitals", post("TRANSFER-ENCODING: chunked\r\nCONTENT-LENGTH: 3\r\n", "0\r\n\r\n"), &[400]),
+        ("an unknown encoding", post("Transfer-Encoding: gzip\r\n", "x"), &[400]),
+        ("a byte too many", post("Content-Length: 65537\r\n", &"x".repeat(65537)), &[413]),
+        ("garbage for chunks", post("Transfer-Encoding: chunked\r\n", "zz\r\nx\r\n"), &[400, 401]),
+    ];
+    refused(&server, &rows);
+    let chunked = post("Transfer-Encoding: chunked\r\n", "2\r\n{}\r\n0\r\n\r\n");
+    assert_eq!(server.raw(&chunked).status, 401, "an encoding alone is well");
+}
+
+#[test]
+fn chunked_bodies_of_those_who_may() {
+    let server = Server::start("");
+    let token = format!("Authorization: Bearer {}\r\nTransfer-Encoding: chunked\r\n", server.token(&["oskar"]));
+    let endless: String = "1000\r\n".to_owned() + &"x".repeat(4096) + "\r\n";
+    let rows: [(&str, Vec<u8>, &[u16]); 3] = [
+        ("garbage", post(&token, "zz\r\nx\r\n"), &[400]),
+        ("without end", post(&token, &endless.repeat(40)), &[413]),
+        ("of an action that is not there", post(&token, "2\r\n{}\r\n0\r\n\r\n"), &[404]),
+    ];
+    refused(&server, &rows);
+}
+
+#[test]
+fn heads_that_are_too_large_or_not_a_head() {
+    let server = Server::start("");
+    let head = |lines: &str| {
+        format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{lines}\r\n").into_bytes()
+    };
+    let many = |n: usize| (0..n).map(|i| format!("X-{i}: 1\r\n")).collect::<String>();
+    let rows: [(&str, Vec<u8>, &[u16]); 13] = [
+        ("98 headers more", head(&many(98)), &[200]),
+        ("10,000 headers", head(&many(10_000)), &[431]),
+        ("101 headers", head(&many(99)), &[431]),
+        ("15 KiB", head(&format!("X-A: {}\r\n", "a".repeat(15 * 1024))), &[200]),
+        ("17 KiB", head(&format!("X-A: {}\r\n", "a".repeat(17 * 1024))), &[431]),
+        (
+            "a long path",
+            format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "a".repeat(80_000)).into_bytes(),
+            &[414, 431],
+        ),
+        ("no Host", b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n".to_vec(), &[400]),
+        ("no Host, HTTP/1.0", b"GET /healthz HTTP/1.0\r\n\r\n".to_vec(), &[400]),
+        ("two Hosts", head("Host: localhost\r\n"), &[400]),
+        (
+            "a foreign Host",
+            b"GET /healthz HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n".to_vec(),
+            &[421],
+        ),
+        ("no HTTP", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n".to_vec(), &[0, 400]),
+        ("a folded header", head("X-A: b\r\n c\r\n"), &[400]),
+        ("a space before the colon", head("X-A : b\r\n"), &[400]),
+    ];
+    refused(&server, &rows);
+    let mut stream = server.connect();
+    let megabyte = vec![b'a'; 1 << 20];
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-A: ").unwrap();
+    for _ in 0..100 {
+        if stream.write_all(&megabyte).is_err() {
+            break;
+        }
+    }
+    let answer = Answer::of(&to_end(&mut stream));
+    assert!([0, 431].contains(&answer.status), "{answer:?}");
+    others_are_answered(&server);
+}
+
+#[test]
+fn paths_that_lead_elsewhere() {
+    let server = Server::start("");
+    server.home.put("state/tokens.json", "{\"schema\":\"hlctl.tokens/v1\",\"tokens\":[]}");
+    let paths: [&[u8]; 14] = [
+        b"/../state/tokens.json",
+        b"/assets/../../state/tokens.json",
+        b"/assets/%2e%2e/%2e%2e/state/tokens.json",
+        b"/assets/..%2f..%2fstate%2ftokens.json",
+        b"/assets/%252e%252e%252fstate",
+        b"/assets/..\\..\\state\\tokens.json",
+        b"/api/v1/actions/..%2f..%2fstate%2ftokens",
+        b"/api/v1/actions/%2e%2e/log",
+        b"/api/v1/actions/a%00b",
+        b"/services/%00/x",
+        b"/services/%ff%fe/x",
+        b"/services/\xff\xfe/x",
+        b"/api/v1/actions/%",
+        b"//api//v1//actions",
+    ];
+    for path in paths {
+        let request = [b"GET ", path, b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"].concat();
+        let answer = server.raw(&request);
+        assert!((400..500).contains(&answer.status), "{}: {answer:?}", String::from_utf8_lossy(path));
+        assert!(!answer.body.contains("hlctl.tokens"), "{answer:?}");
+    }
+    let token = server.token(&["oskar"]);
+    let cookie = server.log_in(&token);
+    for form in ["token=%00", "token=%ff%fe", "token", "=&=&%", "\u{0}"] {
+        let status = server.submit("/login", "", form).status;
+        assert!((400..500).contains(&status), "{form:?}: {status}");
+        let status = server.submit("/approve", &cookie, form).status;
+        assert!((400..500).contains(&status), "{form:?}: {status}");
+    }
+    others_are_answered(&server);
+}
+
+#[test]
+fn a_thousand_connections_that_drip() {
+    let server = Server::start("");
+    let half: Vec<TcpStream> = (0..1000)
+        .filter_map(|n| {
+            let mut stream = TcpStream::connect(server.address).ok()?;
+            let start = if n % 2 == 0 {
+                "GET / HTTP/1.1\r\nHo"
+            } else {
+                "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n"
+            };
+            stream.write_all(start.as_bytes()).ok()?;
+            Some(stream)
+        })
+        .collect();
+    let began = Instant::now();
+    let mut dripping = half;
+    // All places of this address are taken: those beyond are closed at once, and free places come back by the limits.
+    while began.elapsed() < Duration::from_secs(13) {
+        for stream in &mut dripping {
+            let _ = stream.write_all(b"a");
+        }
+        assert!(server.memory() <= MEMORY, "{} KiB", server.memory());
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    others_are_answered(&server);
+}
+
+#[test]
+fn others_are_answered_while_one_address_takes_all_its_places() {
+    let server = Server::start("");
+    let idle: Vec<TcpStream> = (0..63).map(|_| server.connect()).collect();
+    others_are_answered(&server);
+    std::thread::sleep(Duration::from_millis(200));
+    let last = server.connect();
+    std::thread::sleep(Duration::from_millis(200));
+    let mut beyond = server.connect();
+    let began = Instant::now();
+    assert!(to_end(&mut beyond).is_empty(), "the 65th is closed without a word");
+    assert!(began.elapsed() < Duration::from_secs(1));
+    let other: std::net::SocketAddr = "127.0.0.2:0".parse().unwrap();
+    let socket = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&socket, &other).unwrap();
+    rustix::net::connect(&socket, &server.address).unwrap();
+    let mut stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    assert_eq!(Answer::of(&to_end(&mut stream)).status, 200, "another address is answered");
+    drop((idle, last));
+}
+
+#[test]
+fn slow_heads_and_idle_connections_are_closed_in_their_time() {
+    let server = Server::start("");
+    let mut idle = server.connect();
+    let mut slow = server.connect();
+    let closed = |stream: &mut TcpStream, began: Instant| {
+        to_end(stream);
+        began.elapsed().as_secs_f32()
+    };
+    let began = Instant::now();
+    slow.write_all(b"G").unwrap();
+    let head = std::thread::spawn(move || {
+        let mut writer = slow.try_clone().unwrap();
+        let drip = std::thread::spawn(move || {
+            while writer.write_all(b"E").is_ok() && began.elapsed().as_secs() < 20 {
+                std::thread::sleep(Duration::from_millis(400));
+            }
+        });
+        let took = closed(&mut slow, began);
+        drop(slow);
+        drip.join().unwrap();
+        took
+    });
+    let took = closed(&mut idle, began);
+    assert!((14.0..18.0).contains(&took), "idle: {took}");
+    let took = head.join().unwrap();
+    assert!((9.0..13.0).contains(&took), "head: {took}");
+}
+
+#[test]
+fn a_body_that_does_not_come_is_not_waited_for() {
+    let server = Server::start("");
+    let token = server.token(&["piha", "--agent"]);
+    let mut stream = server.connect();
+    let head = format!(
+        "POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nContent-Length: 100\r\n\r\nx"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let began = Instant::now();
+    let answer = Answer::of(&to_end(&mut stream));
+    assert_eq!(answer.status, 408, "{answer:?}");
+    assert!((29.0..36.0).contains(&began.elapsed().as_secs_f32()), "{:?}", began.elapsed());
+}
+
+#[test]
+fn many_at_once_half_closed_and_reset() {
+    let server = Server::start("");
+    let request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let mut stream = server.connect();
+    let mut writer = stream.try_clone().unwrap();
+    let pipelined = std::thread::spawn(move || {
+        let all = request.repeat(10_000);
+        let _ = writer.write_all(all.as_bytes());
+        let _ = writer.shutdown(Shutdown::Write);
+    });
+    let all = to_end(&mut stream);
+    pipelined.join().unwrap();
+    assert_eq!(String::from_utf8_lossy(&all).matches("HTTP/1.1 200").count(), 10_000);
+    others_are_answered(&server);
+
+    let mut half = server.connect();
+    half.write_all(request.as_bytes()).unwrap();
+    half.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(Answer::of(&to_end(&mut half)).status, 200, "half-closed");
+
+    for _ in 0..50 {
+        let mut reset = server.connect();
+        rustix::net::sockopt::set_socket_linger(&reset, Some(Duration::ZERO)).unwrap();
+        let _ = reset.write_all(b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nab");
+    }
+    others_are_answered(&server);
+}
+
+#[test]
+fn descriptors_that_are_used_up_come_back() {
+    let server = Server::start("serve: {trusted_proxies: [127.0.0.1]}\n");
+    let pid = rustix::process::Pid::from_child(&server.child);
+    let limit = rustix::process::Rlimit { current: Some(40), maximum: Some(40) };
+    if rustix::process::prlimit(Some(pid), rustix::process::Resource::Nofile, limit).is_err() {
+        return crate::support::needs::skip("this user may not limit another process");
+    }
+    let hogs: Vec<TcpStream> = (0..100).map(|_| server.connect()).collect();
+    std::thread::sleep(Duration::from_millis(500));
+    drop(hogs);
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(10) {
+        let answered = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| server.get("/healthz").status == 200));
+        if answered.unwrap_or(false) {
+            return others_are_answered(&server);
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("it did not recover");
+}
+
+#[test]
+fn what_agents_and_files_say_is_only_text_on_every_page() {
+    let server = Server::with_web("");
+    let evil = "<script>alert(1)</script><img src=x onerror=alert(2)>\\\"'\\u202e{{7*7}}";
+    let event = format!(
+        "{{\"ts\":\"2026-11-23T07:13:05Z\",\"node\":\"piha\",\"type\":\"service_status\",\"service\":\"web\",\"status\":\"{evil}\",\"reason\":\"{evil}\",\"details\":{{\"a\":\"{evil}\"}}}}\n"
+    );
+    server.home.put("events/2026-11-23/a.jsonl", event);
+    server.home.run(&["observe"]);
+    let action = format!(
+        "{{\"id\":\"redeploy-piha-web\",\"type\":\"redeploy\",\"node\":\"piha\",\"service\":\"web\",\"hints\":[\"{evil}\"],\
+         \"drift\":{{\"type\":\"{evil}\",\"reason\":\"{evil}\",\"detected_at\":\"2026-11-23T07:13:05Z\"}},\
+         \"history\":[{{\"at\":\"2026-11-23T07:13:05Z\",\"to\":\"failed\",\"by\":\"{evil}\",\"via\":\"cli\",\"note\":\"{evil}\"}}],\
+         \"result\":{{\"reason\":\"{evil}\",\"message\":\"{evil}\",\"hints\":[\"{evil}\"],\"facts\":{{\"{evil}\":\"{evil}\"}}}}}}"
+    );
+    server.home.put("actions/failed/redeploy-piha-web.json", &action);
+    server.home.put("actions/pending/bad.json", "<script>alert(3)</script>");
+    server.home.put("actions/logs/redeploy-piha-web/20261123T071305123Z.log", "<script>alert(4)</script>\u{1b}[31m\n");
+    let pages = [
+        "/",
+        "/services",
+        "/services/piha/web",
+        "/nodes",
+        "/actions",
+        "/actions/redeploy-piha-web",
+        "/audit",
+        "/login?next=%22%3E%3Cscript%3E",
+        "/%3Cscript%3E",
+    ];
+    for page in pages {
+        let answer = server.get(page);
+        assert!(answer.status < 500, "{page}: {answer:?}");
+        for bad in ["<script>alert", "<img", "onerror=alert(2)>", "\u{202e}", "\u{1b}", "><script>"] {
+            assert!(!answer.body.contains(bad), "{page} has {bad:?}: {}", answer.body);
+        }
+        let scripts = answer.body.matches("<script").count();
+        assert_eq!(scripts, 1, "{page}: the page's own and no other");
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.contains("script-src 'self'") && !policy.contains("unsafe"), "{policy}");
+        assert!(!answer.body.contains(" style=") && !answer.body.contains(" onclick="), "{page}");
+    }
+}

@@ -1,0 +1,96 @@
+//! The pages without a browser: forms and links do everything, and a page that did not change is not sent again.
+
+use hlctl::flow::lifecycle::State;
+
+use crate::server::Server;
+use crate::support::Home;
+
+const ID: &str = "redeploy-piha-web";
+
+#[test]
+fn the_queue_is_decided_with_forms_alone() {
+    let server = Server::with_web("");
+    server.home.create(ID);
+    server.home.create("disk-cleanup-piha-x");
+    let cookie = server.log_in(&server.token(&["oskar"]));
+    let page = server.send("GET", &format!("/actions/{ID}"), &[&format!("Cookie: {cookie}")], "").body;
+    let digest = page.split_once("name=\"digest\" value=\"").unwrap().1.split('"').next().unwrap().to_owned();
+    let csrf = server.csrf(&cookie);
+    assert!(page.contains("Redeploy web on piha"), "the button tells the deed");
+    server.home.put(
+        "hosts/piha/services.yaml",
+        "services:\n  - name: web\n    runtime: command\n    recipes: {redeploy: [[\"false\"]]}\n",
+    );
+    let form = format!("csrf={csrf}&digest={digest}");
+    let stale = server.submit(&format!("/actions/{ID}/approve"), &cookie, &form);
+    assert_eq!(stale.status, 409, "the plan changed since the page was drawn");
+    assert!(stale.body.contains("<h1>"), "a page says so");
+    let rejected = server.submit(&format!("/actions/{ID}/reject"), &cookie, &format!("csrf={csrf}&reason=not+tonight"));
+    assert_eq!((rejected.status, rejected.header("location")), (303, Some("/actions/redeploy-piha-web")));
+    assert_eq!(server.home.states(ID), [State::Rejected]);
+    assert!(server.get(&format!("/actions/{ID}")).body.contains("not tonight"));
+}
+
+#[test]
+fn several_are_approved_with_the_plans_that_were_shown() {
+    let server = Server::with_web("");
+    let ids = ["redeploy-piha-web", "redeploy-piha-web-2"];
+    for id in ids {
+        server.home.create(id);
+    }
+    let cookie = server.log_in(&server.token(&["oskar"]));
+    let csrf = server.csrf(&cookie);
+    let page = server.send("GET", "/actions", &[&format!("Cookie: {cookie}")], "").body;
+    let picks: Vec<String> =
+        page.split("name=\"pick\" value=\"").skip(1).map(|p| p.split('"').next().unwrap().replace(' ', "+")).collect();
+    assert_eq!(picks.len(), 2, "{page}");
+    let form = format!("csrf={csrf}&pick={}&pick={}", picks[0], picks[1]);
+    assert_eq!(server.submit("/approve", &cookie, &form).status, 303);
+    assert!(ids.iter().all(|id| server.home.states(id) == [State::Approved]));
+    assert_eq!(server.submit("/approve", &cookie, &form).status, 409);
+}
+
+#[test]
+fn an_empty_root_teaches_what_to_do_next() {
+    let server = Server::start("");
+    let page = server.get("/");
+    assert_eq!(page.status, 200);
+    assert!(page.body.contains("hlctl ingest") && page.body.contains("services.yaml"), "{}", page.body);
+}
+
+#[test]
+fn a_page_that_did_not_change_is_not_sent_again() {
+    let server = Server::with_web("");
+    let first = server.get("/services");
+    let tag = first.header("etag").unwrap().to_owned();
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let line = format!("If-None-Match: {tag}");
+    assert_eq!(server.send("GET", "/services", &[&line], "").status, 304);
+    assert_eq!(first.header("cache-control"), Some("no-store"));
+}
+
+#[test]
+fn everything_lies_below_the_base_path() {
+    let home = Home::new();
+    home.create(ID);
+    let server = Server::of(home, &["--base-path", "/homelab/"]);
+    for path in
+        ["/homelab", "/homelab/", "/", "/homelab/actions", "/homelab/nodes", "/homelab/actions/redeploy-piha-web"]
+    {
+        let page = server.get(path);
+        assert_eq!(page.status, 200, "{path}: {page:?}");
+        for link in page.body.split(['"']).filter(|l| l.starts_with('/') && !l.starts_with("/>")) {
+            assert!(link.starts_with("/homelab/"), "{path}: {link}");
+        }
+    }
+    assert_eq!(server.get("/homelab/summary").status, 200);
+    assert!(server.get("/homelab/api/v1/openapi.json").body.contains("\"/homelab/\""));
+    assert_eq!(server.get("/homelabs/actions").status, 404);
+}
+
+#[test]
+fn what_the_pages_weigh() {
+    let server = Server::with_web("");
+    let parts = ["/", "/assets/style.css", "/assets/page.js"].map(|p| server.get(p).body.len());
+    assert!(parts.iter().sum::<usize>() < 60 * 1024, "{parts:?}");
+}

@@ -1,0 +1,186 @@
+//! A server of the built program on a root of its own, and a client that sends exactly what it is told.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::Home;
+
+/// A running server; ended with its end.
+pub struct Server {
+    /// Its root.
+    pub home: Home,
+    /// Its address.
+    pub address: SocketAddr,
+    /// Its process.
+    pub child: Child,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status code; 0 where the connection was closed without one.
+    pub status: u16,
+    /// The headers as they came.
+    pub head: String,
+    /// The body.
+    pub body: String,
+}
+
+impl Answer {
+    /// Reads what a connection gave.
+    pub fn of(bytes: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
+        Self { status, head: head.to_owned(), body: body.to_owned() }
+    }
+
+    /// Returns the value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let wanted = format!("{name}:");
+        let line = self.head.lines().find(|l| l.to_ascii_lowercase().starts_with(&wanted))?;
+        Some(line[wanted.len()..].trim())
+    }
+
+    /// Returns the body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+    }
+}
+
+impl Server {
+    /// Starts a server on an empty root with this `config.yaml`.
+    pub fn start(config: &str) -> Self {
+        let home = Home::new();
+        home.put("config.yaml", config);
+        Self::of(home, &[])
+    }
+
+    /// Starts a server on a root where `web` on `piha` is to run by recipes.
+    pub fn with_web(config: &str) -> Self {
+        let home = Home::new();
+        home.put("config.yaml", config);
+        home.put(
+            "hosts/piha/services.yaml",
+            "services:\n  - name: web\n    runtime: command\n    recipes:\n      redeploy: [[\"true\"]]\n      container_restart: [[\"true\"]]\n",
+        );
+        home.put("hosts/piha/host.yaml", "connection: local\n");
+        Self::of(home, &[])
+    }
+
+    /// Starts a server on a root.
+    pub fn of(home: Home, args: &[&str]) -> Self {
+        let mut command = home.hlctl(&["serve", "--listen", "127.0.0.1:0"]);
+        let mut child = command.args(args).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        stderr.read_line(&mut line).unwrap();
+        std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::stderr()));
+        let rest = line.split_once("http://").unwrap_or_else(|| panic!("no address: {line}")).1;
+        let address = rest.split('/').next().unwrap().trim().parse().unwrap();
+        Self { home, address, child }
+    }
+
+    /// Makes a token.
+    pub fn token(&self, args: &[&str]) -> String {
+        let run = self.home.run(&[&["token", "add"], args].concat());
+        assert_eq!(run.code, 0, "{run:?}");
+        run.out.trim().to_owned()
+    }
+
+    /// Connects.
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
+        stream
+    }
+
+    /// Sends bytes, reads to the end of the connection.
+    pub fn raw(&self, bytes: &[u8]) -> Answer {
+        let mut stream = self.connect();
+        // A server that has heard enough may close before all is sent.
+        let _ = stream.write_all(bytes);
+        Answer::of(&to_end(&mut stream))
+    }
+
+    /// Sends a request with these header lines and a body.
+    pub fn send(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
+        let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
+        for header in headers {
+            text += &format!("{header}\r\n");
+        }
+        if !body.is_empty() {
+            text += &format!("Content-Length: {}\r\n", body.len());
+        }
+        self.raw(format!("{text}\r\n{body}").as_bytes())
+    }
+
+    /// Asks for a page or a file.
+    pub fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[], "")
+    }
+
+    /// Sends a body with a token.
+    pub fn post(&self, path: &str, token: &str, body: &str) -> Answer {
+        self.send("POST", path, &[&format!("Authorization: Bearer {token}")], body)
+    }
+
+    /// Sends a form with a cookie from a page of the server itself.
+    pub fn submit(&self, path: &str, cookie: &str, form: &str) -> Answer {
+        let origin = format!("Origin: http://{}", self.address);
+        let cookie = format!("Cookie: {cookie}");
+        self.send("POST", path, &[&origin, &cookie, "Content-Type: application/x-www-form-urlencoded"], form)
+    }
+
+    /// Logs in. Returns the cookie.
+    pub fn log_in(&self, token: &str) -> String {
+        let answer = self.submit("/login", "", &format!("token={token}"));
+        assert_eq!(answer.status, 303, "{answer:?}");
+        let cookie = answer.header("set-cookie").unwrap();
+        assert!(cookie.contains("; HttpOnly; SameSite=Strict"), "{cookie}");
+        cookie.split(';').next().unwrap().to_owned()
+    }
+
+    /// Returns what the forms of a session's pages carry.
+    pub fn csrf(&self, cookie: &str) -> String {
+        let page = self.send("GET", "/", &[&format!("Cookie: {cookie}")], "");
+        let at = page.body.split_once("name=\"csrf\" value=\"").unwrap_or_else(|| panic!("no form: {page:?}")).1;
+        at.split('"').next().unwrap().to_owned()
+    }
+
+    /// Returns the resident memory of the server's process, in KiB.
+    pub fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Asks the process to end and returns how it did.
+    pub fn terminate(&mut self) -> i32 {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+}
+
+/// Reads what comes until the connection ends, however it ends.
+pub fn to_end(stream: &mut TcpStream) -> Vec<u8> {
+    let (mut all, mut buffer) = (Vec::new(), [0; 16 * 1024]);
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) | Err(_) => return all,
+            Ok(n) => all.extend_from_slice(&buffer[..n]),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
