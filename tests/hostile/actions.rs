@@ -105,7 +105,7 @@ fn an_action_edited_while_it_is_pending_keeps_what_was_added_and_pins_the_plan_o
     lab.ok(&["approve", "redeploy-piha-web"]);
     lab.ok(&["execute"]);
     let shown = lab.json(&["show", "redeploy-piha-web"]);
-    assert_eq!(shown["action"]["ticket"], json!({"no": 17.50}));
+    assert_eq!(shown["ticket"], json!({"no": 17.50}));
     assert_eq!(lab.ledger(), ["redeploy web"]);
     // Half an edit is no action, and nothing is cancelled or queued over it.
     let lab = Lab::drifted();

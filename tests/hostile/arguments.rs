@@ -101,7 +101,7 @@ fn what_is_said_stays_what_was_said() {
         }
         lab.ok(&["reject", ID, &why]);
         let shown = lab.json(&["show", ID]);
-        let history = shown["action"]["history"].as_array().unwrap();
+        let history = shown["history"].as_array().unwrap();
         assert_eq!(history.last().unwrap()["note"], *text);
         assert_eq!(lab.json(&["audit", "--last", "1"])["lines"][0]["note"], *text);
     }

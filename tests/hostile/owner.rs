@@ -28,10 +28,15 @@ fn a_root_that_may_not_be_read_or_written_says_who_should_run_it() {
         return;
     }
     let lab = Lab::drifted();
+    lab.host("vps", "services: [web]\n");
     let before = lab.snapshot();
-    for args in
-        [&["observe"][..], &["reconcile"], &["execute"], &["approve", "--all"], &["request", "redeploy", "piha", "web"]]
-    {
+    for args in [
+        &["observe"][..],
+        &["reconcile"],
+        &["execute"],
+        &["approve", "--all"],
+        &["request", "container_restart", "vps", "web"],
+    ] {
         let Some(run) = as_nobody(&lab, args) else { return };
         assert_eq!(run.code, 1, "{args:?}: {run:?}");
         assert!(run.err.contains("ermission denied") && run.err.contains("owner of the root"), "{args:?}: {run:?}");
