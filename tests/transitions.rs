@@ -662,7 +662,6 @@ mod files_that_are_no_action {
             ("doubled-key", br#"{"type":"redeploy","node":"piha","service":"web","node":"vps"}"#),
             ("bad-history", br#"{"type":"redeploy","node":"piha","service":"web","history":{}}"#),
             ("bad-attempt", br#"{"type":"redeploy","node":"piha","service":"web","attempt":-1}"#),
-            ("bad-plan", br#"{"type":"redeploy","node":"piha","service":"web","plan":"none"}"#),
             ("nul", b"{\"type\":\"redeploy\",\"node\":\"pi\0ha\",\"service\":\"web\"}"),
             ("not-utf8", b"{\"type\":\"redeploy\",\"node\":\"piha\",\"service\":\"web\",\"x\":\"\xff\"}"),
             ("long", long.as_bytes()),

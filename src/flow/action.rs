@@ -309,7 +309,7 @@ impl Action {
             }
             _ => {}
         }
-        let pin: PlanPin = get(&fields, "plan")?.unwrap_or_default();
+        let pin = PlanPin::of(get(&fields, "plan")?);
         Ok(Action {
             id: id.clone(),
             kind,
@@ -348,15 +348,25 @@ impl Action {
 }
 
 /// What an action's file pins. A digest or a commit that is none is still no leave to run another plan.
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 struct PlanPin {
-    #[serde(default)]
     digest: Option<serde_json::Value>,
-    #[serde(default)]
     commit: Option<serde_json::Value>,
 }
 
 impl PlanPin {
+    /// Reads a plan. What is no plan pins itself, which no plan is like: only where there is none is there no pin.
+    fn of(plan: Option<serde_json::Value>) -> Self {
+        match plan {
+            None | Some(serde_json::Value::Null) => Self::default(),
+            Some(serde_json::Value::Object(plan)) => Self {
+                digest: plan.get("digest").filter(|d| !d.is_null()).cloned(),
+                commit: plan.get("commit").cloned(),
+            },
+            Some(other) => Self { digest: Some(other), commit: None },
+        }
+    }
+
     fn digest(&self) -> Option<String> {
         self.digest.as_ref().map(|digest| digest.as_str().map_or_else(|| digest.to_string(), str::to_owned))
     }

@@ -28,6 +28,7 @@ fn a_root_that_may_not_be_read_or_written_says_who_should_run_it() {
         return;
     }
     let lab = Lab::drifted();
+    lab.host("vps", "services: [web]\n");
     let before = lab.snapshot();
     for args in
         [&["observe"][..], &["reconcile"], &["execute"], &["approve", "--all"], &["request", "disk_cleanup", "piha"]]
