@@ -1,7 +1,7 @@
 //! The operator's pages and the API: GETs through the views, POSTs through the commands. Decides nothing itself.
 //!
-//! [`engine`] carries requests, [`routes`] is the one table of what exists, [`access`] says who may, [`api`] and
-//! [`pages`] answer.
+//! `engine` carries requests, `routes` is the one table of what exists, `access` says who may, `api` and
+//! `pages` answer.
 
 use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;

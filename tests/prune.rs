@@ -68,10 +68,9 @@ fn what_the_world_depends_on_stays_and_the_rest_goes() {
         root.event(51, "service_unhealthy", "web"),
     ];
     let kept = root.write(&root.day(50, "a.jsonl"), lines.join("\n") + "\n{\"half");
-    let array = root.write(
-        &root.day(50, "b.json"),
-        format!("[{},{}]", root.event(55, "service_healthy", "web"), root.event(50, "service_removed", "removed")),
-    );
+    let removed = root.event(50, "service_removed", "removed");
+    let array =
+        root.write(&root.day(50, "b.json"), format!("[{},{removed}]", root.event(55, "service_healthy", "web")));
     root.write(&root.day(1, "a.jsonl"), root.event(1, "service_healthy", "web") + "\n");
     let other = root.write(&root.day(60, "notes.txt"), "mine");
     let world = root.world();
@@ -86,7 +85,7 @@ fn what_the_world_depends_on_stays_and_the_rest_goes() {
 
     assert!(!old.exists() && other.exists());
     assert_eq!(fs::read_to_string(&kept).unwrap(), format!("{}\n{}\n", lines[1], lines[3]));
-    assert_eq!(fs::read_to_string(&array).unwrap(), format!("[{}]\n", root.event(50, "service_removed", "removed")));
+    assert_eq!(fs::read_to_string(&array).unwrap(), format!("[{removed}]\n"));
     assert_eq!(root.world(), world);
     assert_eq!(root.run(&["prune"]).1, "nothing to prune\n");
 }

@@ -134,12 +134,22 @@ pub struct Window {
 /// A time zone by its IANA name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(try_from = "String")]
-pub struct Zone(pub chrono_tz::Tz);
+pub struct Zone(tz::TimeZoneRef<'static>);
+
+impl Zone {
+    /// Coordinated universal time.
+    pub const UTC: Zone = Zone(tz::TimeZoneRef::utc());
+
+    /// Returns by how many seconds local time is ahead of UTC at a moment given in Unix seconds.
+    pub fn ahead(self, unix: i64) -> Option<i64> {
+        self.0.find_local_time_type(unix).ok().map(|kind| i64::from(kind.ut_offset()))
+    }
+}
 
 impl TryFrom<String> for Zone {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
-        text.parse().map(Zone).map_err(|_| format!("{text:?} is not a time zone such as Europe/Warsaw"))
+        tzdb::tz_by_name(&text).map(Zone).ok_or_else(|| format!("{text:?} is not a time zone such as Europe/Warsaw"))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Maintenance windows: whether approved actions of a node may run now, and if not, from when on.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeZone, Utc, Weekday};
+use chrono::{DateTime, Datelike, Days, Duration, NaiveDate, NaiveTime, Utc, Weekday};
 
 use super::config::{Day, Window, Zone};
 use super::name::NodeName;
@@ -38,8 +38,9 @@ pub fn gate(windows: &[Window], node: &NodeName, now: Stamp) -> Gate {
 
 /// Returns a window's begins and ends from yesterday to a week from now.
 fn occurrences(window: &Window, now: DateTime<Utc>) -> Vec<(DateTime<Utc>, DateTime<Utc>)> {
-    let zone = window.zone.unwrap_or(Zone(chrono_tz::UTC)).0;
-    let today = now.with_timezone(&zone).date_naive();
+    let zone = window.zone.unwrap_or(Zone::UTC);
+    let ahead = zone.ahead(now.timestamp()).unwrap_or(0);
+    let today = (now + Duration::seconds(ahead)).date_naive();
     let days =
         today.pred_opt().into_iter().flat_map(|first| (0..9).filter_map(move |n| first.checked_add_days(Days::new(n))));
     let is_meant = |day: &NaiveDate| window.days.is_empty() || window.days.iter().any(|d| weekday(*d) == day.weekday());
@@ -53,11 +54,19 @@ fn occurrences(window: &Window, now: DateTime<Utc>) -> Vec<(DateTime<Utc>, DateT
 
 /// Returns the moment of a local time: the earlier one where a clock set back shows it twice, the first after the gap
 /// where a clock set forward never shows it.
-fn instant(zone: chrono_tz::Tz, day: NaiveDate, time: NaiveTime) -> Option<DateTime<Utc>> {
-    let quarters = (0..=12).map(|n| chrono::Duration::minutes(15 * n));
-    let mut candidates =
-        quarters.filter_map(|later| zone.from_local_datetime(&(day.and_time(time) + later)).earliest());
-    candidates.next().map(|t| t.with_timezone(&Utc))
+fn instant(zone: Zone, day: NaiveDate, time: NaiveTime) -> Option<DateTime<Utc>> {
+    let quarters = (0..=12).map(|n| Duration::minutes(15 * n));
+    quarters.filter_map(|later| earliest(zone, (day.and_time(time) + later).and_utc().timestamp())).next()
+}
+
+/// Returns the first moment at which the clocks of a zone show a local time, given as if it were Unix seconds.
+fn earliest(zone: Zone, local: i64) -> Option<DateTime<Utc>> {
+    const DAY: i64 = 86_400;
+    // Whatever the offset was or will be, it is the one of a day before or of a day after.
+    let offsets = [local - DAY, local + DAY].map(|around| zone.ahead(around));
+    let fits = |ahead: &i64| zone.ahead(local - ahead) == Some(*ahead);
+    let ahead = offsets.into_iter().flatten().filter(fits).max()?;
+    DateTime::from_timestamp(local - ahead, 0)
 }
 
 fn weekday(day: Day) -> Weekday {
