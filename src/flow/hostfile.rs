@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::de::value::MapAccessDeserializer;
@@ -213,6 +214,14 @@ impl TryFrom<String> for HostPath {
         }
         Ok(HostPath(text))
     }
+}
+
+/// Returns where a path of a host file lies on this machine: what is not absolute lies in the home of the user who runs
+/// this, with or without a leading `~`. None where that home would have to be known and is not.
+pub fn on_this_machine(path: &str, home: Option<&Path>) -> Option<PathBuf> {
+    let path = Path::new(path);
+    let below = path.strip_prefix("~").unwrap_or(path);
+    if below.is_absolute() { Some(below.to_owned()) } else { home.map(|home| home.join(below)) }
 }
 
 /// A path below the repository: relative, without `..`.
@@ -660,6 +669,16 @@ services:
         assert!(broken("services: {web: , web: }").message.contains("twice"));
         assert!(broken("services:\n  - 'we b'\n").message.contains("not a name"));
         assert!(broken("services:\n  - monitor: true\n").message.contains("without a `name`"));
+    }
+
+    #[test]
+    fn a_path_lies_in_the_home_unless_it_is_absolute() {
+        let home = Path::new("/home/o");
+        for (path, there) in [("~", "/home/o"), ("~/lab", "/home/o/lab"), ("lab", "/home/o/lab"), ("/srv", "/srv")] {
+            assert_eq!(on_this_machine(path, Some(home)).unwrap(), Path::new(there), "{path}");
+        }
+        assert_eq!(on_this_machine("~/lab", None), None);
+        assert_eq!(on_this_machine("/srv", None), Some("/srv".into()));
     }
 
     #[test]

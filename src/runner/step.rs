@@ -12,6 +12,7 @@ use super::log::Log;
 use super::verdict::{Failure, Reason, StepEnd, judge, last_line, plain};
 use super::{Compose, Group, Job, Node, compose, engine, gate};
 use crate::flow::action::Outcome;
+use crate::flow::hostfile::on_this_machine;
 use crate::flow::mask::mask;
 use crate::flow::plan::{KILL_AFTER_S, Plan, Step, What};
 use crate::flow::ssh;
@@ -123,12 +124,8 @@ pub fn plain_words(step: &Step, compose: Option<Compose>) -> Vec<String> {
 /// Returns a working directory on this machine; `~`, and what is relative, lie in the user's home.
 pub fn home_dir(cwd: Option<&str>, home: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
     let Some(cwd) = cwd else { return Ok(None) };
-    let below = if cwd == "~" { "" } else { cwd.strip_prefix("~/").unwrap_or(cwd) };
-    let dir = match home {
-        _ if below.starts_with('/') => PathBuf::from(below),
-        Some(home) => home.join(below),
-        None => return Err(not_started(format!("{cwd} lies in a home that is not known: set HOME"))),
-    };
+    let dir = on_this_machine(cwd, home)
+        .ok_or_else(|| not_started(format!("{cwd} lies in a home that is not known: set HOME")))?;
     if dir.is_dir() { Ok(Some(dir)) } else { Err(not_started(format!("there is no folder {}", dir.display()))) }
 }
 

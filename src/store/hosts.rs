@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::flow::desired::{self, Connection, Desired, Host, HostError, HostFiles};
 use crate::flow::digest::sha256_hex;
-use crate::flow::hostfile;
+use crate::flow::hostfile::{self, HostFile, Service};
 use crate::flow::mask::secrets_of_env_file;
 use crate::flow::name::NodeName;
 use crate::flow::plan::DEFAULT_REPO;
@@ -102,7 +102,7 @@ fn read_host(
     };
     let file = match text(&host) {
         Ok(Some(text)) => hostfile::parse_host(&text),
-        Ok(None) => Ok(hostfile::HostFile::default()),
+        Ok(None) => Ok(HostFile::default()),
         Err(e) => Err(e),
     };
     match (list, file) {
@@ -141,18 +141,18 @@ fn find_compose_files(host: &mut Host, real_hosts: &Path, home: Option<&Path>) {
         if host.connection != Connection::Local {
             continue;
         }
-        let repo = Path::new(host.file.repo.as_ref().map_or(DEFAULT_REPO, |r| r.as_str()));
-        let repo = match (repo.strip_prefix("~").unwrap_or(repo), home) {
-            (repo, _) if repo.is_absolute() => repo.to_owned(),
-            (below, Some(home)) => home.join(below),
-            (_, None) => continue,
-        };
-        let folder = service.settings.compose.as_ref().map(|c| c.as_str().to_owned());
-        let folder = repo.join(folder.unwrap_or_else(|| format!("services/{}", service.name)));
+        let Some(folder) = project(&host.file, service, home) else { continue };
         if let Some(name) = COMPOSE_FILES.into_iter().find(|name| folder.join(name).is_file()) {
             host.compose_files.insert(service.name.clone(), name.to_owned());
         }
     }
+}
+
+/// Returns where a service's Compose project lies on this machine: its folder, or the file that `compose:` names.
+fn project(file: &HostFile, service: &Service, home: Option<&Path>) -> Option<PathBuf> {
+    let repo = hostfile::on_this_machine(file.repo.as_ref().map_or(DEFAULT_REPO, |repo| repo.as_str()), home)?;
+    let own = service.settings.compose.as_ref().map(|compose| repo.join(compose.as_str()));
+    Some(own.unwrap_or_else(|| repo.join("services").join(service.name.as_str())))
 }
 
 /// What Compose looks for in a project's folder, in its order.
@@ -162,17 +162,7 @@ const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose
 pub fn env_secrets(desired: &Desired, home: Option<&Path>) -> Vec<String> {
     let mut secrets = Vec::new();
     for host in desired.hosts.values().filter(|h| h.connection == Connection::Local) {
-        let repo = host.file.repo.as_ref().map_or(DEFAULT_REPO, |repo| repo.as_str());
-        let below = repo.strip_prefix("~/").unwrap_or(if repo == "~" { "" } else { repo });
-        // An absolute path stays what it is when it is joined.
-        let Some(repo) =
-            home.map(|home| home.join(below)).or_else(|| Some(below.into()).filter(|p: &PathBuf| p.is_absolute()))
-        else {
-            continue;
-        };
-        for service in &host.services {
-            let folder = service.settings.compose.as_ref().map(|c| c.as_str().to_owned());
-            let folder = repo.join(folder.unwrap_or_else(|| format!("services/{}", service.name)));
+        for folder in host.services.iter().filter_map(|service| project(&host.file, service, home)) {
             let folder = if folder.is_dir() { folder } else { folder.parent().map(Path::to_owned).unwrap_or_default() };
             let text = std::fs::read_to_string(folder.join(".env"));
             secrets.extend(text.map(|text| secrets_of_env_file(&text)).unwrap_or_default());

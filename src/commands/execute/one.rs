@@ -11,7 +11,7 @@ use super::{Done, Shared, tell};
 use crate::flow::action::{Action, ActionId, Outcome, Via, raw};
 use crate::flow::desired::Host;
 use crate::flow::health::Health;
-use crate::flow::hostfile::Service;
+use crate::flow::hostfile::{Service, on_this_machine};
 use crate::flow::lifecycle::{State, Transition};
 use crate::flow::mask::mask;
 use crate::flow::order::End;
@@ -140,9 +140,7 @@ fn run_plan(
 /// Returns where a host's recipes and checks run on this machine: in its repository, else in the home.
 fn working_dir(host: &Host, home: Option<&Path>) -> Option<PathBuf> {
     let repo = host.file.repo.as_ref().map_or("~", |repo| repo.as_str());
-    let below = Path::new(repo).strip_prefix("~").unwrap_or(Path::new(repo));
-    let dir = home.map(|home| home.join(below)).or_else(|| below.is_absolute().then(|| below.to_owned()))?;
-    dir.is_dir().then_some(dir)
+    on_this_machine(repo, home).filter(|dir| dir.is_dir())
 }
 
 /// Returns what a check saw without the secrets in it: it goes into the event log and the record.
