@@ -2,6 +2,7 @@
 //! file, a process, the environment or the clock (`tests/layers.rs` holds it to that).
 
 pub mod time;
+pub mod sort;
 pub mod name;
 pub mod fields;
 pub mod json;

@@ -31,10 +31,10 @@ pub fn run(command: Command, cx: &Context) -> Result<Exit> {
     match command {
         Command::Init(args) => emit(cx, &commands::init::run(cx, &args)?),
         Command::Check => emit(cx, &commands::check::run(cx)?),
-        Command::Observe(args) => repeat(cx, args.every.every, |cx| emit(cx, &commands::observe::run(cx, &args)?)),
+        Command::Observe(args) => repeat(cx, args.every.every, &|cx| emit(cx, &commands::observe::run(cx, &args)?)),
         Command::Reconcile(args) => {
             let cx = &cx.on(args.this.node.as_ref());
-            repeat(cx, args.every.every, |cx| emit(cx, &commands::reconcile::run(cx, &args)?))
+            repeat(cx, args.every.every, &|cx| emit(cx, &commands::reconcile::run(cx, &args)?))
         }
         Command::Request(args) => emit(cx, &commands::request::run(cx, &args)?),
         Command::Plan(args) => emit(cx, &commands::plan::run(cx, &args)?),
@@ -66,11 +66,11 @@ pub fn run(command: Command, cx: &Context) -> Result<Exit> {
                     note_line(line);
                 }
             };
-            repeat(cx, args.every.every, |cx| emit(cx, &commands::execute::run(cx, &args, &say)?))
+            repeat(cx, args.every.every, &|cx| emit(cx, &commands::execute::run(cx, &args, &say)?))
         }
         Command::Events(args) => tolerate_closed(commands::events::stream(cx, &args, &mut std::io::stdout().lock())),
         Command::Ingest(args) => emit(cx, &commands::ingest::run(cx, &args, std::io::stdin(), &note_line)?),
-        Command::Prune(args) => repeat(cx, args.every.every, |cx| emit(cx, &commands::prune::run(cx, &args)?)),
+        Command::Prune(args) => repeat(cx, args.every.every, &|cx| emit(cx, &commands::prune::run(cx, &args)?)),
         Command::Logs(args) if cx.output.json => emit(cx, &commands::logs::whole(cx, &args)?),
         Command::Logs(args) => tolerate_closed(commands::logs::stream(cx, &args, &mut std::io::stdout().lock())),
         Command::Completions { shell } => emit(cx, &commands::completions::run(shell)),
@@ -82,7 +82,7 @@ pub fn run(command: Command, cx: &Context) -> Result<Exit> {
 }
 
 /// Runs a pass once, or again and again with a pause; a round that failed does not end the others.
-fn repeat(cx: &Context, every: Option<Duration>, mut pass: impl FnMut(&Context) -> Result<Exit>) -> Result<Exit> {
+fn repeat(cx: &Context, every: Option<Duration>, pass: &dyn Fn(&Context) -> Result<Exit>) -> Result<Exit> {
     let Some(pause) = every else { return pass(cx) };
     loop {
         if let Err(report) = pass(cx) {
@@ -95,11 +95,17 @@ fn repeat(cx: &Context, every: Option<Duration>, mut pass: impl FnMut(&Context) 
 /// Prints a report: results on stdout, everything else on stderr.
 fn emit(cx: &Context, report: &impl Report) -> Result<Exit> {
     let text = if cx.output.json { view::json(report) } else { report.text(Style::from(cx.output)) };
-    print(&mask(&text, &cx.secrets))?;
-    for note in report.notes() {
-        note_line(&mask(&note, &cx.secrets));
-    }
+    tell(cx, &text, &report.notes())?;
     Ok(report.exit())
+}
+
+/// Prints a text to stdout and notes to stderr, without the secrets.
+fn tell(cx: &Context, text: &str, notes: &[String]) -> Result<()> {
+    print(&mask(text, &cx.secrets))?;
+    for note in notes {
+        note_line(&mask(note, &cx.secrets));
+    }
+    Ok(())
 }
 
 /// Ends well where the reader of stdout went away.

@@ -22,6 +22,7 @@ pub mod execute;
 pub mod status;
 pub mod lists;
 pub mod token;
+pub mod template;
 pub mod digest;
 
 /// What a verb has to say, once, whatever the form.

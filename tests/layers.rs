@@ -118,7 +118,7 @@ const BANS: [Ban; 7] = [
             "hard_link",
             "symlink(",
             "set_permissions",
-            "set_modified",
+            "set_modified(",
             "set_times",
             "fs::copy",
             "fs_err::copy",

@@ -9,6 +9,7 @@ use crate::fail::{Advised, Result};
 use crate::flow::action::raw;
 use crate::flow::fields::Fields;
 use crate::flow::lifecycle::State;
+use crate::flow::sort;
 use crate::flow::time::Stamp;
 use crate::store::actions::{self, Entry, Invalid};
 use crate::store::transition::NotDone;
@@ -33,7 +34,7 @@ pub fn list(cx: &Context, args: &cli::Actions) -> Result<ActionsReport> {
     let root = cx.root()?;
     let states = if args.state.is_empty() { &State::ALL[..] } else { &args.state };
     let mut listing = actions::list(&root, states)?;
-    listing.entries.sort_by(|a, b| (a.state, a.since(), &a.action.id).cmp(&(b.state, b.since(), &b.action.id)));
+    sort::by(&mut listing.entries, |a, b| (a.state, a.since(), &a.action.id).cmp(&(b.state, b.since(), &b.action.id)));
     Ok(ActionsReport {
         actions: listing.entries.iter().map(with_state).collect(),
         invalid: listing.invalid,

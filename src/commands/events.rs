@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::fail::{Advised, Result};
 use crate::flow::event::{Event, Kind, Level};
 use crate::flow::name::{NodeName, ServiceName};
+use crate::flow::sort;
 use crate::flow::time::Stamp;
 use crate::flow::world::Details;
 use crate::store::events::{At, Browser};
@@ -138,7 +139,7 @@ fn read(
     let failed = std::cell::RefCell::new(Ok(()));
     let flush = || {
         let mut batch = batch.take();
-        batch.sort_by(|a: &Shown, b: &Shown| (a.ts, &a.file, a.line).cmp(&(b.ts, &b.file, b.line)));
+        sort::by(&mut batch, |a: &Shown, b: &Shown| (a.ts, &a.file, a.line).cmp(&(b.ts, &b.file, b.line)));
         if failed.borrow().is_ok() && !batch.is_empty() {
             *failed.borrow_mut() = (show.borrow_mut())(batch);
         }

@@ -12,6 +12,7 @@ use crate::flow::action::ActionId;
 use crate::flow::config::Config;
 use crate::flow::desired::Desired;
 use crate::flow::lifecycle::State;
+use crate::flow::sort;
 use crate::store;
 use crate::store::actions::{self, Entry};
 use crate::store::pass::Pass;
@@ -153,7 +154,7 @@ fn settled(shared: &Shared<'_>, mut listing: actions::Listing) -> Result<Vec<Ent
 /// expired does not wait for a window.
 fn in_time(shared: &Shared<'_>, mut approved: Vec<Entry>) -> Vec<Entry> {
     let now = shared.cx.now();
-    approved.sort_by(|a, b| (a.since(), &a.action.id).cmp(&(b.since(), &b.action.id)));
+    sort::by(&mut approved, |a, b| (a.since(), &a.action.id).cmp(&(b.since(), &b.action.id)));
     approved.retain(|entry| {
         let why = claim::waits(shared.desired, shared.config, entry, now);
         let waits = why.is_some();
@@ -171,7 +172,7 @@ fn preview(cx: &Context, root: &Root) -> Result<ExecuteReport> {
     let mut report = ExecuteReport { dry_run: true, ..ExecuteReport::default() };
     report.errors.extend(listing.invalid.iter().map(|i| format!("not an action: {i}")));
     let mut entries = listing.entries;
-    entries.sort_by(|a, b| (a.since(), &a.action.id).cmp(&(b.since(), &b.action.id)));
+    sort::by(&mut entries, |a, b| (a.since(), &a.action.id).cmp(&(b.since(), &b.action.id)));
     for entry in entries {
         let id = entry.action.id.clone();
         if let Some(why) = claim::waits(&desired, &config, &entry, cx.now()) {

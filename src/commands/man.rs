@@ -14,6 +14,7 @@ use crate::store::atomic;
 
 mod pages;
 
+use crate::flow::sort;
 use pages::Page;
 
 /// The page of the file formats, written by hand.
@@ -60,7 +61,7 @@ fn all() -> Vec<(String, String)> {
     root.build();
     let mut pages = vec![("hlctl-files.5".to_owned(), FILES.to_owned())];
     collect(&root, &mut pages);
-    pages.sort();
+    sort::by(&mut pages, Ord::cmp);
     pages
 }
 
@@ -195,9 +196,9 @@ mod tests {
             names.push(format!("hlctl-{}", sub.get_name()));
             names.extend(sub.get_subcommands().map(|s| format!("hlctl-{}-{}", sub.get_name(), s.get_name())));
         }
-        names.sort();
+        sort::by(&mut names, Ord::cmp);
         let mut described: Vec<&str> = pages::all().map(|p| p.name).collect();
-        described.sort_unstable();
+        sort::by(&mut described, Ord::cmp);
         assert_eq!(names, described);
     }
 

@@ -10,6 +10,7 @@ use crate::flow::drift::DriftRow;
 use crate::flow::lifecycle::State;
 use crate::flow::policy::FLAPS;
 use crate::flow::reconcile::{self, Ended};
+use crate::flow::sort;
 use crate::flow::status::{self, Flapping, Inputs, PassFacts, Summary};
 use crate::flow::time::Stamp;
 use crate::flow::world::{self, NODES_SCHEMA, Nodes};
@@ -62,7 +63,7 @@ fn flapping(root: &Root, drift: &[DriftRow], live: &Listing, config: &Config, no
     let of = |id: ActionId| {
         let mut queued = store::actions::past(root, &id, since).queued;
         queued.retain(|at| *at > since);
-        queued.sort_unstable();
+        sort::by(&mut queued, Ord::cmp);
         (queued.len() >= FLAPS).then_some(Flapping { id, queued })
     };
     ids.into_iter().filter_map(of).collect()

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tz::TimeZoneSettings;
+
 use super::action::{ActionType, Risk};
 use super::name::{NodeName, ServiceName};
 use super::yaml::{self, YamlError};
@@ -127,29 +129,39 @@ pub struct Window {
     /// The days on which it begins; none means all.
     #[serde(default)]
     pub days: Vec<Day>,
-    /// The IANA time zone; default UTC.
-    pub zone: Option<Zone>,
+    /// The time zone, by its IANA name or as POSIX has it; default UTC.
+    #[serde(default = "utc")]
+    pub zone: Zone,
 }
 
-/// A time zone by its IANA name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(try_from = "String")]
-pub struct Zone(tz::TimeZoneRef<'static>);
+/// The zone that needs no looking up.
+const UTC: &str = "UTC";
+
+/// A time zone: UTC until its name was looked up, which [`parse`] does.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(from = "String")]
+pub struct Zone {
+    name: String,
+    rules: tz::TimeZone,
+}
 
 impl Zone {
-    /// Coordinated universal time.
-    pub const UTC: Zone = Zone(tz::TimeZoneRef::utc());
-
     /// Returns by how many seconds local time is ahead of UTC at a moment given in Unix seconds.
-    pub fn ahead(self, unix: i64) -> Option<i64> {
-        self.0.find_local_time_type(unix).ok().map(|kind| i64::from(kind.ut_offset()))
+    pub fn ahead(&self, unix: i64) -> Option<i64> {
+        self.rules.find_local_time_type(unix).ok().map(|kind| i64::from(kind.ut_offset()))
+    }
+
+    fn look_up(&mut self, zones: &TimeZoneSettings<'_>) -> Option<()> {
+        // It becomes part of a path.
+        let is_safe = self.name.starts_with(|c: char| c.is_ascii_alphanumeric()) && !self.name.contains("..");
+        self.rules = is_safe.then(|| zones.parse_posix_tz(&self.name).ok())??;
+        Some(())
     }
 }
 
-impl TryFrom<String> for Zone {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        tzdb::tz_by_name(&text).map(Zone).ok_or_else(|| format!("{text:?} is not a time zone such as Europe/Warsaw"))
+impl From<String> for Zone {
+    fn from(name: String) -> Self {
+        Self { name, rules: tz::TimeZone::utc() }
     }
 }
 
@@ -264,13 +276,33 @@ impl TryFrom<String> for Bytes {
     }
 }
 
-/// Reads `config.yaml`; an empty file is all defaults.
-pub fn parse(text: &str) -> Result<Config, YamlError> {
-    yaml::parse::<Option<Config>>(text).map(Option::unwrap_or_default)
+/// Reads `config.yaml`; an empty file is all defaults. `zones` knows the rules of the time zones.
+pub fn parse(text: &str, zones: &TimeZoneSettings<'_>) -> Result<Config, YamlError> {
+    let mut config = yaml::parse::<Option<Config>>(text)?.unwrap_or_default();
+    for zone in config.policy.windows.iter_mut().map(|w| &mut w.zone).filter(|z| z.name != UTC) {
+        if zone.look_up(zones).is_none() {
+            return Err(unknown_zone(text, &zone.name));
+        }
+    }
+    Ok(config)
+}
+
+fn unknown_zone(text: &str, name: &str) -> YamlError {
+    let mut places = text.lines().enumerate().filter_map(|(n, line)| Some((n + 1, line.find(name)? + 1)));
+    let (line, column) = places.next().unwrap_or((1, 1));
+    let message = format!("{name:?} is not a time zone that this machine knows");
+    let advice =
+        "a name such as Europe/Warsaw needs the system's zones (Debian's tzdata); CET-1CEST,M3.5.0,M10.5.0/3 does not";
+    YamlError { line, column, message, advice: Some(advice.into()) }
+}
+
+fn utc() -> Zone {
+    UTC.to_owned().into()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::fixtures::ZONES;
     use super::*;
 
     #[test]
@@ -287,14 +319,15 @@ agent: {refresh: 5m, unhealthy_after: 2, disk_high: 90}
 keep: {events: 30d, actions: 90d}
 events_quota: 1GiB
 "#;
-        assert_eq!(parse(text).unwrap(), Config::default());
-        assert_eq!(parse("").unwrap(), Config::default());
+        assert_eq!(parse(text, &ZONES).unwrap(), Config::default());
+        assert_eq!(parse("", &ZONES).unwrap(), Config::default());
     }
 
     #[test]
     fn rules_and_windows_are_read() {
         let config = parse(
-            "policy:\n  auto_approve: [{risk: low, nodes: [piha]}, {type: disk_cleanup}]\n  windows: [{nodes: [vps], from: \"02:00\", to: \"05:00\", days: [sat], zone: Europe/Warsaw}]\n",
+            "policy:\n  auto_approve: [{risk: low, nodes: [piha]}, {type: disk_cleanup}]\n  windows: [{nodes: [vps], from: \"02:00\", to: \"05:00\", days: [sat], zone: \"CET-1CEST,M3.5.0,M10.5.0/3\"}]\n",
+            &ZONES,
         )
         .unwrap();
         assert_eq!(config.policy.auto_approve.len(), 2);
@@ -310,16 +343,17 @@ events_quota: 1GiB
             ("policy: {auto_approve: [{}]}", "names a risk"),
             ("policy: {windows: [{from: '25:00', to: '1:00'}]}", "time of day"),
             ("policy: {windows: [{from: '1:00', to: '2:00', zone: Warsaw}]}", "not a time zone"),
+            ("policy: {windows: [{from: '01:00', to: '02:00', zone: ../passwd}]}", "not a time zone"),
             ("policy: {approval_ttl: never}", "not a duration"),
             ("serve: {trusted_proxies: [nginx]}", "IP address"),
             ("agent: {unhealthy_after: 0}", "nonzero"),
             ("agent: {disk_high: 200}", "percentage"),
             ("events_quota: 1GB", "not a size"),
         ] {
-            let error = parse(text).unwrap_err();
+            let error = parse(text, &ZONES).unwrap_err();
             assert!(error.message.contains(word), "{text}: {error}");
             assert!(error.line > 0, "{text}: {error:?}");
         }
-        assert_eq!(parse("setle: 5m").unwrap_err().advice.as_deref(), Some("did you mean `settle`?"));
+        assert_eq!(parse("setle: 5m", &ZONES).unwrap_err().advice.as_deref(), Some("did you mean `settle`?"));
     }
 }

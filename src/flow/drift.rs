@@ -9,6 +9,7 @@ use super::action::{ActionId, ActionType};
 use super::desired::{Desired, Host};
 use super::event::Level;
 use super::name::{NodeName, ServiceName};
+use super::sort;
 use super::time::Stamp;
 use super::world::{NodeRow, Nodes, ServiceRow, Services};
 
@@ -137,7 +138,7 @@ pub fn find(desired: &Desired, services: &Services, nodes: &Nodes, silent_after:
             ));
         }
     }
-    found.sort_by(|a, b| (&a.node, &a.service, a.kind).cmp(&(&b.node, &b.service, b.kind)));
+    sort::by(&mut found, |a, b| (&a.node, &a.service, a.kind).cmp(&(&b.node, &b.service, b.kind)));
     found
 }
 

@@ -1,5 +1,7 @@
 //! Secrets: which values are secret, and how a text is shown without them.
 
+use super::sort;
+
 /// Shortest value that is masked; shorter ones would mask half of every text.
 pub const MIN_SECRET: usize = 6;
 
@@ -32,7 +34,7 @@ pub fn mask(text: &str, secrets: &[String]) -> String {
         let found = forms.into_iter().filter(|f| !f.is_empty()).flat_map(|form| places(text, form));
         hidden.extend(found);
     }
-    hidden.sort_unstable();
+    sort::by(&mut hidden, Ord::cmp);
     let (mut masked, mut at) = (String::with_capacity(text.len()), 0);
     for (from, to) in hidden {
         if from >= at {

@@ -116,7 +116,7 @@ mod tests {
     }
 
     fn decided(rules: &str, past: &Past, healthy: Option<i64>) -> Auto {
-        let policy = config::parse(&format!("policy: {{auto_approve: [{rules}]}}")).unwrap().policy;
+        let policy = config::parse(&format!("policy: {{auto_approve: [{rules}]}}"), &fixtures::ZONES).unwrap().policy;
         let text = r#"{"type":"container_restart","node":"a","service":"x","plan":{"digest":"sha256:1"},
             "drift":{"type":"unhealthy_service","detected_at":"2026-11-23T07:00:00.000Z"}}"#;
         let action = Action::parse(&"container-restart-a-x".parse().unwrap(), text.as_bytes()).unwrap();

@@ -13,6 +13,7 @@ use super::intake::Rejects;
 use super::lifecycle::State;
 use super::name::{NodeName, ServiceName};
 use super::reconcile;
+use super::sort;
 use super::time::{Stamp, span};
 use super::world::{NodeRow, Nodes, ServiceRow, Services};
 
@@ -296,7 +297,7 @@ pub fn summarize(inputs: &Inputs<'_>) -> Summary {
             disk(Some(row))
         ));
     }
-    node_lines.sort_by(|a, b| a.node.cmp(&b.node));
+    sort::by(&mut node_lines, |a, b| a.node.cmp(&b.node));
     attention.extend(inputs.desired.strays.iter().map(ToString::to_string));
     let well = attention.is_empty();
     queue_sentences(inputs, &mut attention);

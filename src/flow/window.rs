@@ -38,7 +38,7 @@ pub fn gate(windows: &[Window], node: &NodeName, now: Stamp) -> Gate {
 
 /// Returns a window's begins and ends from yesterday to a week from now.
 fn occurrences(window: &Window, now: DateTime<Utc>) -> Vec<(DateTime<Utc>, DateTime<Utc>)> {
-    let zone = window.zone.unwrap_or(Zone::UTC);
+    let zone = &window.zone;
     let ahead = zone.ahead(now.timestamp()).unwrap_or(0);
     let today = (now + Duration::seconds(ahead)).date_naive();
     let days =
@@ -54,13 +54,13 @@ fn occurrences(window: &Window, now: DateTime<Utc>) -> Vec<(DateTime<Utc>, DateT
 
 /// Returns the moment of a local time: the earlier one where a clock set back shows it twice, the first after the gap
 /// where a clock set forward never shows it.
-fn instant(zone: Zone, day: NaiveDate, time: NaiveTime) -> Option<DateTime<Utc>> {
+fn instant(zone: &Zone, day: NaiveDate, time: NaiveTime) -> Option<DateTime<Utc>> {
     let quarters = (0..=12).map(|n| Duration::minutes(15 * n));
     quarters.filter_map(|later| earliest(zone, (day.and_time(time) + later).and_utc().timestamp())).next()
 }
 
 /// Returns the first moment at which the clocks of a zone show a local time, given as if it were Unix seconds.
-fn earliest(zone: Zone, local: i64) -> Option<DateTime<Utc>> {
+fn earliest(zone: &Zone, local: i64) -> Option<DateTime<Utc>> {
     const DAY: i64 = 86_400;
     // Whatever the offset was or will be, it is the one of a day before or of a day after.
     let offsets = [local - DAY, local + DAY].map(|around| zone.ahead(around));
@@ -84,10 +84,11 @@ fn weekday(day: Day) -> Weekday {
 #[cfg(test)]
 mod tests {
     use super::super::config;
+    use super::super::fixtures::ZONES;
     use super::*;
 
     fn at(windows: &str, node: &str, now: &str) -> String {
-        let windows = config::parse(&format!("policy: {{windows: [{windows}]}}")).unwrap().policy.windows;
+        let windows = config::parse(&format!("policy: {{windows: [{windows}]}}"), &ZONES).unwrap().policy.windows;
         let now = now.parse::<DateTime<Utc>>().unwrap().timestamp_millis();
         match gate(&windows, &node.parse().unwrap(), Stamp::from_millis(now)) {
             Gate::Open => "open".into(),
@@ -96,7 +97,8 @@ mod tests {
         }
     }
 
-    const SATURDAYS: &str = r#"{nodes: [vps], from: "02:00", to: "05:00", days: [sat], zone: Europe/Warsaw}"#;
+    const SATURDAYS: &str =
+        r#"{nodes: [vps], from: "02:00", to: "05:00", days: [sat], zone: "CET-1CEST,M3.5.0,M10.5.0/3"}"#;
 
     #[test]
     fn a_window_is_open_in_its_zone_on_its_days_for_its_nodes() {
@@ -120,7 +122,7 @@ mod tests {
 
     #[test]
     fn clocks_that_are_set_move_it_and_never_lose_it() {
-        let nights = r#"{from: "02:30", to: "04:00", zone: Europe/Warsaw}"#;
+        let nights = r#"{from: "02:30", to: "04:00", zone: "CET-1CEST,M3.5.0,M10.5.0/3"}"#;
         // On 2026-03-29 Warsaw has no 02:30; 03:00 is 01:00 UTC.
         assert_eq!(at(nights, "a", "2026-03-29T00:59:00Z"), "2026-03-29T01:00:00.000Z");
         assert_eq!(at(nights, "a", "2026-03-29T01:30:00Z"), "open");

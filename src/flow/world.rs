@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::event::Level;
 use super::json::compact;
 use super::name::{NodeName, ServiceName};
+use super::sort;
 use super::time::Stamp;
 
 /// The format of `world/services.json`.
@@ -205,7 +206,7 @@ pub fn canonical(services: &Services, nodes: &Nodes, aliases: &BTreeMap<String, 
 /// Returns what is known of a node under all its names: each fact from the newest row that has it, since a name that
 /// sends only heartbeats says nothing of the disk.
 fn merged(node: NodeName, mut rows: Vec<&NodeRow>) -> NodeRow {
-    rows.sort_by_key(|r| std::cmp::Reverse((r.last_seen, r.node == node, &r.node)));
+    sort::by_key(&mut rows, |r| std::cmp::Reverse((r.last_seen, r.node == node, &r.node)));
     let disk = rows.iter().find(|r| r.disk_pressure.is_some());
     let nothing = Details::default();
     NodeRow {

@@ -2,6 +2,7 @@
 //! clean-up freed. Reads words; runs nothing.
 
 use crate::flow::health::Health;
+use crate::flow::sort;
 
 /// A container at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -192,7 +193,7 @@ pub fn images(config: &str) -> Vec<String> {
     let Ok(config) = serde_yaml::from_str::<Config>(config) else { return Vec::new() };
     let pulled = config.services.into_values().filter(|s| s.build.is_none() && s.profiles.is_empty());
     let mut images: Vec<String> = pulled.filter_map(|s| s.image).filter(|i| !i.starts_with('-')).collect();
-    images.sort_unstable();
+    sort::by(&mut images, Ord::cmp);
     images.dedup();
     images
 }

@@ -10,6 +10,7 @@ use crate::flow::action::Outcome;
 use crate::flow::health::Health;
 use crate::flow::mask::mask;
 use crate::flow::plan::{ENGINE, Plan, Verify, What};
+use crate::flow::sort;
 
 /// How often health is looked at.
 const EVERY: Duration = Duration::from_millis(500);
@@ -57,7 +58,7 @@ const CONTAINERS: usize = 3;
 /// Puts the last lines of the containers' logs into the record, those in trouble first.
 fn tell_container_log(steps: &mut Steps<'_, '_>) {
     let mut containers = steps.asker.containers();
-    containers.sort_by_key(|c| c.trouble().is_none());
+    sort::by_key(&mut containers, |c| c.trouble().is_none());
     for container in containers.iter().take(CONTAINERS) {
         // Both of its streams, in the order in which they came.
         let words = ["sh", "-c", "exec docker logs --tail \"$1\" \"$2\" 2>&1", "sh", LINES, &container.id];

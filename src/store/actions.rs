@@ -14,6 +14,7 @@ use super::root::Root;
 use crate::flow::action::{Action, ActionId};
 use crate::flow::lifecycle::{self, Standing, State};
 use crate::flow::policy::Past;
+use crate::flow::sort;
 use crate::flow::time::Stamp;
 use crate::flow::yaml::nearest;
 
@@ -105,8 +106,8 @@ pub fn list(root: &Root, states: &[State]) -> io::Result<Listing> {
             }
         }
     }
-    listing.entries.sort_by(|a, b| (&a.action.id, a.state).cmp(&(&b.action.id, b.state)));
-    listing.invalid.sort_by(|a, b| a.path.cmp(&b.path));
+    sort::by(&mut listing.entries, |a, b| (&a.action.id, a.state).cmp(&(&b.action.id, b.state)));
+    sort::by(&mut listing.invalid, |a, b| a.path.cmp(&b.path));
     Ok(listing)
 }
 
@@ -201,7 +202,7 @@ pub fn find(root: &Root, id: &ActionId) -> Result<Places, Invalid> {
 pub fn ended(root: &Root, id: &ActionId) -> Result<Vec<Entry>, Invalid> {
     let all = State::ENDED.iter().filter_map(|state| read(root, *state, id).transpose());
     let mut ended = all.collect::<Result<Vec<Entry>, Invalid>>()?;
-    ended.sort_by_key(|e| std::cmp::Reverse(e.since()));
+    sort::by_key(&mut ended, |e| std::cmp::Reverse(e.since()));
     Ok(ended)
 }
 

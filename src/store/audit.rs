@@ -16,6 +16,7 @@ use super::root::Root;
 use crate::flow::action::{ActionId, Via};
 use crate::flow::digest::sha256_hex;
 use crate::flow::lifecycle::State;
+use crate::flow::sort;
 use crate::flow::time::Stamp;
 
 /// The hash before the first line.
@@ -252,7 +253,7 @@ pub fn files(root: &Root) -> io::Result<Vec<PathBuf>> {
             files.push(path);
         }
     }
-    files.sort();
+    sort::by(&mut files, Ord::cmp);
     Ok(files)
 }
 

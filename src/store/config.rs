@@ -27,6 +27,24 @@ impl ConfigError {
 /// Reads the settings; without a file, the defaults.
 pub fn read(root: &Root) -> Result<Config, ConfigError> {
     let path = root.config();
-    let read = super::hosts::text(&path).and_then(|text| text.map_or(Ok(Config::default()), |t| config::parse(&t)));
+    let read = super::hosts::text(&path)
+        .and_then(|text| text.map_or(Ok(Config::default()), |t| config::parse(&t, &tz::TimeZoneSettings::DEFAULT)));
     read.map_err(|error| ConfigError { path, error })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_s_time_zones_are_known() {
+        let text = r#"policy: {windows: [{from: "02:00", to: "05:00", zone: Europe/Warsaw}]}"#;
+        if !std::path::Path::new("/usr/share/zoneinfo/Europe/Warsaw").exists() {
+            eprintln!("skipped: this system has no tzdata");
+            return;
+        }
+        let config = config::parse(text, &tz::TimeZoneSettings::DEFAULT).unwrap();
+        let winter = 1_795_418_000;
+        assert_eq!(config.policy.windows[0].zone.ahead(winter), Some(3600));
+    }
 }

@@ -12,6 +12,7 @@ use super::atomic::{WriteError, sync_dir};
 use super::lock::Lock;
 use super::root::Root;
 use crate::flow::lifecycle::State;
+use crate::flow::sort;
 use crate::flow::time::Stamp;
 
 /// An execution begins before its action ends: its output is kept so much longer.
@@ -91,7 +92,7 @@ impl Pruning<'_> {
 
 fn children(dir: &Path) -> Vec<PathBuf> {
     let mut all: Vec<PathBuf> = fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path()).collect();
-    all.sort();
+    sort::by(&mut all, Ord::cmp);
     all
 }
 

@@ -11,6 +11,7 @@ use crate::flow::hostfile::{self, HostFile, Service};
 use crate::flow::mask::secrets_of_env_file;
 use crate::flow::name::NodeName;
 use crate::flow::plan::DEFAULT_REPO;
+use crate::flow::sort;
 use crate::flow::yaml::{MAX_YAML, YamlError};
 
 /// Reads all host files below `path`.
@@ -168,7 +169,7 @@ pub fn env_secrets(desired: &Desired, home: Option<&Path>) -> Vec<String> {
             secrets.extend(text.map(|text| secrets_of_env_file(&text)).unwrap_or_default());
         }
     }
-    secrets.sort_unstable();
+    sort::by(&mut secrets, Ord::cmp);
     secrets.dedup();
     secrets
 }

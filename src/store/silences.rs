@@ -6,6 +6,7 @@ use super::atomic::WriteError;
 use super::lock::Lock;
 use super::root::Root;
 use crate::flow::silence::{SILENCES_SCHEMA, Silence, Silences};
+use crate::flow::sort;
 use crate::flow::time::Stamp;
 
 /// Why the silences cannot be read.
@@ -50,7 +51,7 @@ pub fn change(root: &Root, now: Stamp, edit: impl FnOnce(&mut Vec<Silence>)) -> 
     let _lock = Lock::take(root, "silences")?;
     let mut silences = read(root, now)?;
     edit(&mut silences);
-    silences.sort_by(|a, b| (&a.node, &a.service).cmp(&(&b.node, &b.service)));
+    sort::by(&mut silences, |a, b| (&a.node, &a.service).cmp(&(&b.node, &b.service)));
     let file = Silences { schema: SILENCES_SCHEMA.into(), silences };
     let mut bytes = serde_json::to_vec_pretty(&file).expect("names, times and texts serialize");
     bytes.push(b'\n');

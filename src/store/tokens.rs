@@ -11,6 +11,7 @@ use super::lock::Lock;
 use super::root::Root;
 use crate::flow::digest::sha256_hex;
 use crate::flow::name::NodeName;
+use crate::flow::sort;
 use crate::flow::time::Stamp;
 
 /// The format of the file.
@@ -127,7 +128,7 @@ pub fn change(root: &Root, edit: impl FnOnce(&mut Vec<Token>) -> Result<(), Toke
     let _lock = Lock::take(root, "tokens")?;
     let mut tokens = read(root)?;
     edit(&mut tokens)?;
-    tokens.sort_by(|a, b| a.name.cmp(&b.name));
+    sort::by(&mut tokens, |a, b| a.name.cmp(&b.name));
     let file = TokensFile { schema: TOKENS_SCHEMA.into(), tokens };
     let mut bytes = serde_json::to_vec_pretty(&file).expect("names, times and hashes serialize");
     bytes.push(b'\n');

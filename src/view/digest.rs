@@ -1,13 +1,13 @@
 //! The digest: the state as Markdown from a template, in a stable order.
 
-use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, context};
+use minijinja::context;
 
-use super::{Report, Style, clean};
+use super::{Report, Style, clean, template};
 use crate::commands::digest::DigestReport;
 use crate::flow::action::Action;
 use crate::flow::lifecycle::State;
 use crate::flow::plan::Plan;
+use crate::flow::sort;
 use crate::flow::status::{Counts, Flapping, Summary};
 use crate::flow::time::{Stamp, span};
 use crate::store::actions::Entry;
@@ -19,14 +19,12 @@ const RECENT: usize = 10;
 
 /// Returns the Markdown of a summary and the queue.
 pub fn markdown(summary: &Summary, entries: &[Entry], now: Stamp) -> String {
-    let mut environment = Environment::new();
-    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-    environment.set_syntax(syntax.expect("the default delimiters are sound"));
+    let mut environment = template::environment();
     environment.add_template("digest.md", TEMPLATE).expect("the template is part of the program");
     let template = environment.get_template("digest.md").expect("it was just added");
     let open: Vec<_> = entries.iter().filter(|e| !e.state.is_ended()).map(|e| line(e, now)).collect();
     let mut ended: Vec<&Entry> = entries.iter().filter(|e| e.state.is_ended()).collect();
-    ended.sort_by_key(|e| std::cmp::Reverse((e.since(), e.action.id.clone())));
+    sort::by_key(&mut ended, |e| std::cmp::Reverse((e.since(), e.action.id.clone())));
     let ended: Vec<_> = ended.into_iter().take(RECENT).map(|e| line(e, now)).collect();
     let nodes: Vec<_> = summary.node_lines.iter().map(|n| {
         let seen = n.last_seen.map_or("never".into(), |t| format!("{} ago", span(now.since(t))));

@@ -1,7 +1,6 @@
 //! The pages: templates that are part of the program, filled from the same reports as the command line's. Text from
 //! outside is escaped by the template engine, and has passed [`clean`] before.
 
-use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Value, context};
 
 use super::App;
@@ -49,14 +48,7 @@ pub struct Pages(Environment<'static>);
 impl Pages {
     /// Parses the templates.
     pub fn new() -> Self {
-        let mut environment = Environment::new();
-        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-        environment.set_syntax(syntax.expect("the default delimiters are sound"));
-        // As `capitalize`, which would make the names in the rest of the sentence small.
-        environment.add_filter("capitalize_first", |text: String| {
-            let mut letters = text.chars();
-            letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect::<String>())
-        });
+        let mut environment = view::template::environment();
         for (name, text) in TEMPLATES {
             environment.add_template(name, text).expect("the templates are part of the program");
         }

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use super::service::Service;
 use crate::context::Context;
 use crate::fail::{Result, fail};
+use crate::flow::sort;
 use crate::process;
 
 /// The nodes with what runs on each of them in the beginning.
@@ -113,7 +114,7 @@ impl Lab {
         let mut services: Vec<Service> = folders
             .map(|entry| Service { name: entry.file_name().to_string_lossy().into_owned(), dir: entry.path() })
             .collect();
-        services.sort_by(|a, b| a.name.cmp(&b.name));
+        sort::by(&mut services, |a, b| a.name.cmp(&b.name));
         services
     }
 

@@ -74,8 +74,9 @@ fn difference(entry: &Entry, plan: &Plan) -> Option<String> {
     let now = serde_json::to_value(plan).ok()?;
     let text = |value| serde_json::to_string_pretty(value).ok().map(|text| text + "\n");
     let (approved, now) = (text(&approved)?, text(&now)?);
-    let diff = similar::TextDiff::from_lines(&approved, &now);
-    Some(diff.unified_diff().context_radius(2).header("approved", "now").to_string())
+    let mut options = diffy::DiffOptions::new();
+    options.set_context_len(2).set_original_filename("approved").set_modified_filename("now");
+    Some(options.create_patch(&approved, &now).to_string())
 }
 
 /// Returns why an action waits for its node's maintenance window, if it does. One that has expired does not wait.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::tail::{marker, parse_marker};
 use super::{HEAD, head_path, tail_path};
+use crate::flow::sort;
 
 /// Returns the executions whose output a folder holds, oldest first; none where there is no folder.
 pub fn executions(dir: &Path) -> io::Result<Vec<String>> {
@@ -16,7 +17,7 @@ pub fn executions(dir: &Path) -> io::Result<Vec<String>> {
     let names = entries.flatten().filter_map(|e| e.file_name().into_string().ok());
     let heads = names.filter(|n| !n.starts_with('.') && !n.ends_with(".tail.log"));
     let mut found: Vec<String> = heads.filter_map(|n| n.strip_suffix(".log").map(str::to_owned)).collect();
-    found.sort_unstable();
+    sort::by(&mut found, Ord::cmp);
     Ok(found)
 }
 

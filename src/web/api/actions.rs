@@ -10,6 +10,7 @@ use crate::commands::actions::with_state;
 use crate::flow::action::{ActionId, Via};
 use crate::flow::fields::Fields;
 use crate::flow::lifecycle::State;
+use crate::flow::sort;
 use crate::runner::log::read;
 use crate::store::actions::{self, Entry};
 use crate::store::transition::{Asked, NotDone};
@@ -38,7 +39,7 @@ pub fn list(call: &Call<'_>) -> Answer {
     let states = if states.is_empty() { State::ALL.to_vec() } else { states };
     let listing = actions::list(&call.app.root, &states).map_err(|e| Refusal::new(503, e.to_string()))?;
     let mut entries: Vec<(Position, &Entry)> = listing.entries.iter().map(|e| (position(e), e)).collect();
-    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    sort::by(&mut entries, |a, b| a.0.cmp(&b.0));
     entries.dedup_by(|a, b| a.0 == b.0);
     let start = after.map_or(0, |after| entries.partition_point(|(p, _)| *p <= after));
     let page = &entries[start..entries.len().min(start + limit)];

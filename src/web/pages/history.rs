@@ -9,6 +9,7 @@ use super::{clean, stamp};
 use crate::flow::desired::Desired;
 use crate::flow::event::{self, Kind};
 use crate::flow::name::{NodeName, ServiceName};
+use crate::flow::sort;
 use crate::flow::status::count;
 use crate::flow::time::{Stamp, span};
 use crate::store::root::Root;
@@ -86,7 +87,7 @@ pub fn read(
         }
     }
     points.retain(|p| now.since(p.at) <= DAYS * DAY_MS && p.at <= now);
-    points.sort();
+    sort::by(&mut points, Ord::cmp);
     points.dedup();
     Ok(Past { points, cut: budget == 0 })
 }

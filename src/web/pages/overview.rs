@@ -7,6 +7,7 @@ use minijinja::{Value, context};
 use super::{Answer, Page, clean, queue, render, stamp, summary, world};
 use crate::flow::action::ActionType;
 use crate::flow::lifecycle::State;
+use crate::flow::sort;
 use crate::flow::status::{NodeStanding, Pending, Summary, count};
 use crate::flow::time::span;
 use crate::store::actions::{self, Entry};
@@ -25,7 +26,7 @@ pub fn overview(call: &Call<'_>) -> Answer {
         summary.node_lines.iter().filter(|n| n.standing == NodeStanding::NeverHeard).map(|n| n.node.as_str()).collect();
     let (mut rows, mut grouped): (Vec<Value>, BTreeMap<&str, Vec<Value>>) = Default::default();
     let mut pending: Vec<&Entry> = listing.entries.iter().filter(|e| e.state == State::Pending).collect();
-    pending.sort_by_key(|e| (e.action.kind != ActionType::ContainerRestart, e.since()));
+    sort::by_key(&mut pending, |e| (e.action.kind != ActionType::ContainerRestart, e.since()));
     for entry in pending {
         let row = queue::pending_row(call, &summary, entry, &plans);
         match unheard.iter().find(|n| **n == entry.action.node.as_str()) {
@@ -37,7 +38,7 @@ pub fn overview(call: &Call<'_>) -> Answer {
         grouped.into_iter().map(|(node, rows)| context! { node, words => count(rows.len(), "action"), rows }).collect();
     let active = listing.entries.iter().filter(|e| matches!(e.state, State::Approved | State::Running));
     let mut ended: Vec<&Entry> = listing.entries.iter().filter(|e| e.state.is_ended()).collect();
-    ended.sort_by_key(|e| std::cmp::Reverse((e.since(), e.action.id.clone())));
+    sort::by_key(&mut ended, |e| std::cmp::Reverse((e.since(), e.action.id.clone())));
     let own = context! {
         verdict => verdict(call, &summary), rows, grouped,
         others => others(&summary).into_iter().map(clean).collect::<Vec<_>>(),

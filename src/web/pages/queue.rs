@@ -11,6 +11,7 @@ use crate::commands::plan::Planned;
 use crate::flow::action::{Action, ActionId, ActionType, Risk};
 use crate::flow::lifecycle::State;
 use crate::flow::plan::{Phase, Plan};
+use crate::flow::sort;
 use crate::flow::status::{Summary, count};
 use crate::flow::time::span;
 use crate::store::actions::{self, Entry};
@@ -42,7 +43,7 @@ pub fn actions(call: &Call<'_>) -> Answer {
     for state in State::ALL.into_iter().filter(|s| wanted.is_none_or(|w| w == *s)) {
         let mut entries: Vec<&Entry> = listing.entries.iter().filter(|e| e.state == state).collect();
         let all = entries.len();
-        entries.sort_by_key(|e| std::cmp::Reverse((e.since(), e.action.id.clone())));
+        sort::by_key(&mut entries, |e| std::cmp::Reverse((e.since(), e.action.id.clone())));
         let rows: Vec<Value> = match state {
             State::Pending => entries.iter().map(|e| pending_row(call, &summary, e, &plans)).collect(),
             _ => entries.iter().take(SHOWN).map(|e| line(call, e)).collect(),

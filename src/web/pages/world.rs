@@ -8,6 +8,7 @@ use crate::fail::Advised;
 use crate::flow::desired::Desired;
 use crate::flow::lifecycle::State;
 use crate::flow::name::{NodeName, ServiceName};
+use crate::flow::sort;
 use crate::flow::status::{NodeLine, NodeStanding, Summary};
 use crate::flow::world::{self, NODES_SCHEMA, Nodes, Services};
 use crate::store;
@@ -130,7 +131,7 @@ pub fn service(call: &Call<'_>) -> Answer {
     let mut others: Vec<_> =
         store::actions::list(&call.app.root, &State::ALL).map_err(|e| Refusal::new(503, e.to_string()))?.entries;
     others.retain(|e| e.action.is_about(&node, Some(&service)));
-    others.sort_by_key(|e| std::cmp::Reverse(e.since()));
+    sort::by_key(&mut others, |e| std::cmp::Reverse(e.since()));
     let own = context! {
         node => node.as_str(), service => service.as_str(),
         status => row.map_or("missing".into(), |r| clean(&r.status)),
