@@ -15,6 +15,7 @@ pub mod retention;
 pub mod fold;
 pub mod world;
 pub mod hostfile;
+pub mod project;
 pub mod desired;
 pub mod action;
 pub mod lifecycle;

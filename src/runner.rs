@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::flow::action::Outcome;
 use crate::flow::health::Health;
 use crate::flow::plan::{Phase, Plan, What};
+use crate::flow::project::normal_config;
 use crate::flow::time::{Clock, Stamp};
 
 pub use crate::process::group::{Group, Reaped};
@@ -138,7 +139,11 @@ fn whole(
     outcome.facts.extend(before.facts());
     let mut steps = Steps { job, asker, before: &before, log, outcome };
     let mut disturbed = false;
+    let mut config = None;
     let result = steps.run(plan, |step| step.phase == Phase::Fetch).and_then(|()| steps.note_commit(plan));
+    if result.is_ok() {
+        config = asker.answer(What::Config).and_then(|text| normal_config(&text, steps.job.secrets));
+    }
     let result = result.and_then(|()| {
         disturbed = true;
         steps.run(plan, |step| step.phase == Phase::Apply)
@@ -148,7 +153,16 @@ fn whole(
         say(steps.log, &failure);
         failure
     });
+    let is_applied = result.is_ok();
     let result = result.and_then(|()| verify::after(plan, &mut steps, health));
-    let Err(failure) = result else { return Ok(()) };
-    rollback::after(plan, &mut steps, failure, disturbed, health)
+    let result = match result {
+        Ok(()) => Ok(()),
+        Err(failure) => rollback::after(plan, &mut steps, failure, disturbed, health),
+    };
+    let is_restored = steps.outcome.facts.contains_key(rollback::FACT);
+    if let Some(config) = config.filter(|_| is_applied && !is_restored) {
+        let kept = log::keep_config(steps.job.logs, &steps.job.started.file_name(), &config, steps.job.owner);
+        steps.outcome.hints.extend(kept.err().map(|e| format!("the deployed config could not be kept: {e}")));
+    }
+    result
 }

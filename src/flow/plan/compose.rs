@@ -101,7 +101,8 @@ impl Maker<'_> {
             Some(file) if is_yaml(&file) => file,
             folder => {
                 let folder = folder.unwrap_or_else(|| format!("services/{}", service.name));
-                let base = self.host.compose_files.get(&service.name).map_or("docker-compose.yml", String::as_str);
+                let project = self.host.projects.get(&service.name);
+                let base = project.and_then(|p| p.file.as_deref()).unwrap_or("docker-compose.yml");
                 format!("{folder}/{base}")
             }
         }
