@@ -137,13 +137,9 @@ fn whole(
     let asker = Asker { asks: &plan.asks, compose, home: job.home };
     let before = if plan.asks.iter().any(|a| a.what == What::Commit) { asker.before() } else { Before::default() };
     outcome.facts.extend(before.facts());
-    let mut steps = Steps { job, asker, before: &before, log, outcome };
+    let mut steps = Steps { job, asker, before: &before, log, outcome, config: None };
     let mut disturbed = false;
-    let mut config = None;
     let result = steps.run(plan, |step| step.phase == Phase::Fetch).and_then(|()| steps.note_commit(plan));
-    if result.is_ok() {
-        config = asker.answer(What::Config).and_then(|text| normal_config(&text, steps.job.secrets));
-    }
     let result = result.and_then(|()| {
         disturbed = true;
         steps.run(plan, |step| step.phase == Phase::Apply)
@@ -160,7 +156,8 @@ fn whole(
         Err(failure) => rollback::after(plan, &mut steps, failure, disturbed, health),
     };
     let is_restored = steps.outcome.facts.contains_key(rollback::FACT);
-    if let Some(config) = config.filter(|_| is_applied && !is_restored) {
+    let config = steps.config.as_deref().filter(|_| is_applied && !is_restored);
+    if let Some(config) = config.and_then(|text| normal_config(text, steps.job.secrets)) {
         let kept = log::keep_config(steps.job.logs, &steps.job.started.file_name(), &config, steps.job.owner);
         steps.outcome.hints.extend(kept.err().map(|e| format!("the deployed config could not be kept: {e}")));
     }

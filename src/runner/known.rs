@@ -117,8 +117,9 @@ impl<'a> Asker<'a> {
         Before { commit, images }
     }
 
-    /// Returns a step's commands, each name filled in; none where there is nothing to fill it with.
-    pub fn fill(&self, step: &Step, before: &Before) -> Vec<Vec<String>> {
+    /// Returns a step's commands, each name filled in, images from the rendered config; none where there is nothing to
+    /// fill it with.
+    pub fn fill(&self, step: &Step, before: &Before, config: Option<&str>) -> Vec<Vec<String>> {
         let argv = plain_words(step, self.compose);
         if !step.named {
             return vec![argv];
@@ -146,7 +147,7 @@ impl<'a> Asker<'a> {
         if step.names(name::SERVICE) {
             return self.services().iter().map(|service| with(&[(name::SERVICE, &service.0)])).collect();
         }
-        let images = engine::images(&self.answer(What::Config).unwrap_or_default());
+        let images = engine::images(config.unwrap_or_default());
         let words = argv.into_iter().flat_map(|w| if w == name::IMAGES { images.clone() } else { vec![w] });
         if images.is_empty() { Vec::new() } else { vec![words.collect()] }
     }
@@ -211,12 +212,12 @@ mod tests {
         let before = Before { commit: Some("c0ffee".into()), images };
         let tag = ["docker", "tag", "<image-before>", "<image-name>"];
         assert_eq!(
-            asker.fill(&step(&tag, true), &before),
+            asker.fill(&step(&tag, true), &before, None),
             [["docker", "tag", "sha256:a", "web:1"], ["docker", "tag", "sha256:c", "log"]]
         );
-        assert_eq!(asker.fill(&step(&tag, false), &before), [tag], "a recipe's own words stay");
-        assert_eq!(asker.fill(&step(&["git", "<commit-before>"], true), &before), [["git", "c0ffee"]]);
-        assert!(asker.fill(&step(&["git", "<commit-before>"], true), &Before::default()).is_empty());
-        assert!(asker.fill(&step(&["docker", "<images>"], true), &before).is_empty());
+        assert_eq!(asker.fill(&step(&tag, false), &before, None), [tag], "a recipe's own words stay");
+        assert_eq!(asker.fill(&step(&["git", "<commit-before>"], true), &before, None), [["git", "c0ffee"]]);
+        assert!(asker.fill(&step(&["git", "<commit-before>"], true), &Before::default(), None).is_empty());
+        assert!(asker.fill(&step(&["docker", "<images>"], true), &before, None).is_empty());
     }
 }

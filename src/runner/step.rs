@@ -14,7 +14,7 @@ use super::{Compose, Group, Job, Node, compose, engine, gate};
 use crate::flow::action::Outcome;
 use crate::flow::hostfile::on_this_machine;
 use crate::flow::mask::mask;
-use crate::flow::plan::{KILL_AFTER_S, Plan, Step, What};
+use crate::flow::plan::{KILL_AFTER_S, Plan, Step, What, name};
 use crate::flow::ssh;
 use crate::process::{Answer, Child, Leader};
 
@@ -36,13 +36,18 @@ pub struct Steps<'a, 'j> {
     pub log: &'a mut Log,
     /// The record.
     pub outcome: &'a mut Outcome,
+    /// The rendered Compose config, once a step needed it.
+    pub config: Option<String>,
 }
 
 impl Steps<'_, '_> {
     /// Runs those steps of a plan that are meant, in order, until one fails. Returns its number, too.
     pub fn run(&mut self, plan: &Plan, is_meant: impl Fn(&Step) -> bool) -> Result<(), (usize, Failure)> {
         for (number, step) in (1..).zip(&plan.steps).filter(|(_, step)| is_meant(step)) {
-            for words in self.asker.fill(step, self.before) {
+            if step.names(name::IMAGES) {
+                self.config = self.asker.answer(What::Config);
+            }
+            for words in self.asker.fill(step, self.before, self.config.as_deref()) {
                 self.run_words(number, step, &words).map_err(|failure| (number, failure))?;
             }
         }
