@@ -27,6 +27,7 @@ pub mod log;
 mod masker;
 mod rollback;
 mod step;
+mod unit;
 mod verdict;
 mod verify;
 

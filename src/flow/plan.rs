@@ -97,6 +97,10 @@ pub enum What {
     Config,
     /// The Swarm services of the stack, with their replicas.
     Services,
+    /// The state of the systemd unit.
+    Unit,
+    /// What the project's Compose file is called.
+    ComposeFile,
     /// What the branch's remote has: no answer to a plan's question, but asked by `plan --fetch`.
     Fetch,
     /// The newest commit of the branch's remote.
@@ -121,9 +125,11 @@ pub mod name {
     pub const IMAGES: &str = "<images>";
     /// A service of the stack; its step is run once for each.
     pub const SERVICE: &str = "<service>";
+    /// What the project's Compose file is called, where it lies on another machine.
+    pub const COMPOSE_FILE: &str = "<compose-file>";
 }
 
-/// The check of a service whose health the container engine is asked for.
+/// The check of a service whose health is asked of what runs it: the container engine, or systemd.
 pub const ENGINE: &str = "engine";
 
 /// What a step does to what runs.
@@ -224,7 +230,7 @@ impl Plan {
             None => maker.defaults(kind)?,
         };
         let commit = commit.filter(|c| steps.iter().any(|s| s.argv.iter().any(|w| w == c.as_str())));
-        let knows = !is_own && asks.iter().any(|a| matches!(a.what, What::Containers | What::Services));
+        let knows = !is_own && asks.iter().any(|a| matches!(a.what, What::Containers | What::Services | What::Unit));
         let verify = service.filter(|_| kind != ActionType::DiskCleanup).and_then(|s| verify(s, knows));
         let override_sha256 = service.filter(|_| steps.iter().any(|s| s.compose)).map(|s| &s.name);
         let override_sha256 = override_sha256.and_then(|name| host.override_sums.get(name)).cloned();
@@ -393,7 +399,8 @@ mod tests {
         assert_eq!(check("w", ActionType::ContainerRestart).as_deref(), Some("engine"));
         assert_eq!(check("{name: w, runtime: swarm}", ActionType::Redeploy).as_deref(), Some("engine"));
         assert_eq!(check("{name: w, check: {tcp: 'h:1'}}", ActionType::Redeploy).as_deref(), Some("tcp h:1"));
-        assert_eq!(check("{name: w, runtime: systemd}", ActionType::Redeploy), None);
+        assert_eq!(check("{name: w, runtime: systemd}", ActionType::Redeploy).as_deref(), Some("engine"));
+        assert_eq!(check("{name: w, runtime: nomad}", ActionType::Redeploy), None);
         assert_eq!(check("{name: w, recipes: {redeploy: [[make]]}}", ActionType::Redeploy), None);
     }
 
@@ -410,7 +417,7 @@ mod tests {
         assert_eq!(all("{name: s, runtime: swarm}", restart), ["local: docker service update --force <service>"]);
         assert_eq!(
             all("{name: s, runtime: swarm}", redeploy),
-            ["local: docker stack deploy --compose-file /r/services/s/docker-compose.yml s"]
+            ["local: docker stack deploy --compose-file /r/services/s/<compose-file> s"]
         );
         assert_eq!(all("{name: j, runtime: nomad}", restart), ["local: nomad job restart -yes j"]);
         assert_eq!(all("{name: j, runtime: nomad}", redeploy), ["local: nomad job run /r/services/j/j.nomad.hcl"]);

@@ -62,7 +62,7 @@ impl Kind {
     /// Returns the secret values in a file.
     pub fn secrets(self, text: &str) -> Vec<String> {
         match self {
-            Self::Compose => text.lines().filter_map(secret_of_compose_line).collect(),
+            Self::Compose => secrets_of_compose_file(text),
             Self::Variables => secrets_of_env_file(text),
         }
     }
@@ -75,15 +75,43 @@ fn variable(line: &str) -> Option<String> {
     (!name.is_empty() && !name.starts_with('#')).then(|| name.to_owned())
 }
 
-/// Returns the secret that a line of a Compose file sets, as `NAME: value` or `- NAME=value`. Only what looks like a
-/// variable counts, or half of Compose's own words would; what is taken from elsewhere is no secret.
-fn secret_of_compose_line(line: &str) -> Option<String> {
-    let line = line.trim().trim_start_matches("- ").trim_start_matches(['"', '\'']);
-    let (name, value) = line.split_once(['=', ':'])?;
-    let name = name.trim_end().trim_end_matches(['"', '\'']);
-    let value = value.trim().trim_matches(['"', '\'']);
-    let is_elsewhere = value.starts_with('$') || name.ends_with("_FILE");
-    (is_variable(name) && !is_elsewhere && is_secret(name, value)).then(|| value.to_owned())
+/// Returns the values of variables that are secret by their names. What is taken from elsewhere is no secret, and only
+/// what looks like a variable counts, or half of Compose's own words would.
+fn secrets_of_compose_file(text: &str) -> Vec<String> {
+    if !["TOKEN", "PASSWORD", "SECRET", "KEY"].iter().any(|word| text.contains(word)) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    collect_secrets(&serde_yaml::from_str(text).unwrap_or_default(), &mut found);
+    found
+}
+
+fn collect_secrets(value: &serde_yaml::Value, found: &mut Vec<String>) {
+    use serde_yaml::Value;
+    let secret = |name: &str, value: String| {
+        let is_elsewhere = value.starts_with('$') || name.ends_with("_FILE");
+        (is_variable(name) && !is_elsewhere && is_secret(name, &value)).then_some(value)
+    };
+    match value {
+        Value::Mapping(map) => {
+            for (name, value) in map {
+                found.extend(name.as_str().zip(scalar(value)).and_then(|(name, value)| secret(name, value)));
+                collect_secrets(value, found);
+            }
+        }
+        Value::Sequence(all) => all.iter().for_each(|value| collect_secrets(value, found)),
+        Value::String(text) => found.extend(text.split_once('=').and_then(|(name, v)| secret(name, v.to_owned()))),
+        _ => {}
+    }
+}
+
+/// Returns a value as the text that a variable gets.
+fn scalar(value: &serde_yaml::Value) -> Option<String> {
+    match value {
+        serde_yaml::Value::String(text) => Some(text.clone()),
+        serde_yaml::Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
 }
 
 /// Returns a rendered config in one order and without secrets, so that two can be held against each other whichever
@@ -99,8 +127,8 @@ fn in_order(value: serde_yaml::Value) -> serde_yaml::Value {
     use serde_yaml::Value;
     match value {
         Value::Mapping(map) => {
-            let hidden = |key: &Value, value: Value| match (key.as_str(), &value) {
-                (Some(name), Value::String(text)) if is_variable(name) && is_secret(name, text) => MASK.into(),
+            let hidden = |key: &Value, value: Value| match (key.as_str(), scalar(&value)) {
+                (Some(name), Some(text)) if is_variable(name) && is_secret(name, &text) => MASK.into(),
                 _ => in_order(value),
             };
             let mut pairs: Vec<(Value, Value)> =
@@ -195,7 +223,7 @@ mod tests {
             v1.replace("image: x", "image: 'y:token-1'").replace("{A: '1', DB", "[A=1, 'API_TOKEN=abcdef'], l: {DB");
         let changed = normal_config(&changed, &["token-1".to_owned()]).unwrap();
         assert!(!changed.contains("abcdef") && !changed.contains("token-1"), "{changed}");
-        assert!(config_diff(&normal(v1), &changed).contains("\n-    image: x\n+    image: y:***\n"), "{changed}");
+        assert!(config_diff(&normal(v1), &changed).contains("\n+    image: y:***\n"), "{changed}");
         assert_eq!(normal_config("no map", &[]), None);
     }
 
@@ -205,9 +233,9 @@ mod tests {
             Kind::Variables.lines("# x\nexport A=1\n\nDB_PASS=hunter22\nBARE\n"),
             ["export A", "DB_PASS", "BARE"]
         );
-        let text = "    environment:\n      DB_PASSWORD: 'hunter22'\n      - API_TOKEN=abcdef\n      X_KEY: ${FROM_ENV}\n      \
-                    P_PASSWORD_FILE: /run/secrets/p\n      key: abcdef1\n";
-        assert_eq!(Kind::Compose.secrets(text), ["hunter22", "abcdef"]);
+        let text = "services:\n  w:\n    environment:\n      DB_PASSWORD: 'hunter22'\n      X_KEY: ${FROM_ENV}\n      \
+                    P_PASSWORD_FILE: /run/secrets/p\n      key: abcdef1\n  v: {environment: [API_TOKEN=abcdef], l: {PIN_KEY: 123456}}\n";
+        assert_eq!(Kind::Compose.secrets(text), ["hunter22", "abcdef", "123456"]);
         assert_eq!(Kind::Compose.lines("a\n b\n"), ["a", " b"]);
     }
 }

@@ -7,7 +7,7 @@ use std::io::{self, PipeWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::known::{Asker, Before};
+use super::known::{Asker, Before, Filling};
 use super::log::Log;
 use super::verdict::{Failure, Reason, StepEnd, judge, last_line, plain};
 use super::{Compose, Group, Job, Node, compose, engine, gate};
@@ -47,7 +47,11 @@ impl Steps<'_, '_> {
             if step.names(name::IMAGES) {
                 self.config = self.asker.answer(What::Config);
             }
-            for words in self.asker.fill(step, self.before, self.config.as_deref()) {
+            let compose_file = step.names(name::COMPOSE_FILE).then(|| self.asker.compose_file());
+            let fact = compose_file.map(|file| ("compose_file".to_owned(), file.to_owned()));
+            self.outcome.facts.extend(fact);
+            let with = Filling { before: self.before, config: self.config.as_deref(), compose_file };
+            for words in self.asker.fill(step, with) {
                 self.run_words(number, step, &words).map_err(|failure| (number, failure))?;
             }
         }
