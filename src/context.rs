@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::fail::{Advised, Result, fail};
 use crate::flow::desired::{self, Desired};
 use crate::flow::name::NodeName;
+use crate::flow::sort;
 use crate::flow::time::{Clock, Stamp};
 use crate::store::root::Root;
 use crate::store::{hosts, people};
@@ -90,7 +91,7 @@ impl Context {
     /// anything is written.
     pub fn desired(&self) -> Result<Desired> {
         let mut desired =
-            Desired::assemble(hosts::read(&self.hosts_path(), self.this_node.as_ref(), self.home.as_deref()));
+            Desired::assemble(hosts::read(&self.hosts_path(), self.this_node.as_ref(), self.project_home().as_deref()));
         if let Some(map) = &self.alias_map {
             desired::add_alias_map(&mut desired, map)
                 .map_err(|e| fail(e, "set it to an object such as {\"node-2\":\"piha\"}, or unset it"))?;
@@ -101,13 +102,23 @@ impl Context {
     /// Returns these surroundings with the secrets of the local Compose projects, which no plan or log may show.
     pub fn knowing(&self, desired: &Desired) -> Context {
         let mut known = self.clone();
-        known.secrets.extend(hosts::env_secrets(desired, self.home().as_deref()));
+        let projects = desired.hosts.values().flat_map(|host| host.projects.values());
+        known.secrets.extend(projects.flat_map(|project| project.secrets.iter().cloned()));
+        sort::by(&mut known.secrets, Ord::cmp);
+        known.secrets.dedup();
         known
     }
 
     /// Returns the home of the user who runs this: what the environment says, else the user database.
     pub fn home(&self) -> Option<PathBuf> {
         self.home.clone().or_else(|| people::home(rustix::process::geteuid().as_raw()))
+    }
+
+    /// Returns the home in which the Compose projects of this machine are looked at: that of the root's owner, whose
+    /// passes they are, so that `sudo hlctl approve` sees the same projects as they do.
+    fn project_home(&self) -> Option<PathBuf> {
+        let owner = Root::open(&self.root).ok().and_then(|root| root.owner()).filter(|(uid, _)| *uid != 0);
+        owner.map_or_else(|| self.home(), |(uid, _)| people::home(uid))
     }
 
     /// Returns a path as it is shown: below the root without the root.

@@ -3,6 +3,7 @@
 
 pub mod time;
 pub mod sort;
+pub mod diff;
 pub mod name;
 pub mod fields;
 pub mod json;
@@ -16,6 +17,7 @@ pub mod retention;
 pub mod fold;
 pub mod world;
 pub mod hostfile;
+pub mod project;
 pub mod desired;
 pub mod action;
 pub mod lifecycle;

@@ -37,7 +37,7 @@ pub fn run(command: Command, cx: &Context) -> Result<Exit> {
             repeat(cx, args.every.every, &|cx| emit(cx, &commands::reconcile::run(cx, &args)?))
         }
         Command::Request(args) => emit(cx, &commands::request::run(cx, &args)?),
-        Command::Plan(args) => emit(cx, &commands::plan::run(cx, &args)?),
+        Command::Plan(args) => emit(cx, &commands::plan::with_changes(cx, &args)?),
         Command::Approve(args) if ask::is_left_open(cx, &args.select) => emit(cx, &ask::approve_each(cx, &args)?),
         Command::Approve(args) => emit(cx, &commands::approve::run(cx, &args)?),
         Command::Reject(args) if ask::is_left_open(cx, &args.select) => emit(cx, &ask::reject_each(cx, &args)?),

@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::flow::action::Outcome;
 use crate::flow::health::Health;
 use crate::flow::plan::{Phase, Plan, What};
+use crate::flow::project::normal_config;
 use crate::flow::time::{Clock, Stamp};
 
 pub use crate::process::group::{Group, Reaped};
@@ -26,6 +27,7 @@ pub mod log;
 mod masker;
 mod rollback;
 mod step;
+mod unit;
 mod verdict;
 mod verify;
 
@@ -136,7 +138,7 @@ fn whole(
     let asker = Asker { asks: &plan.asks, compose, home: job.home };
     let before = if plan.asks.iter().any(|a| a.what == What::Commit) { asker.before() } else { Before::default() };
     outcome.facts.extend(before.facts());
-    let mut steps = Steps { job, asker, before: &before, log, outcome };
+    let mut steps = Steps { job, asker, before: &before, log, outcome, config: None };
     let mut disturbed = false;
     let result = steps.run(plan, |step| step.phase == Phase::Fetch).and_then(|()| steps.note_commit(plan));
     let result = result.and_then(|()| {
@@ -148,7 +150,17 @@ fn whole(
         say(steps.log, &failure);
         failure
     });
+    let is_applied = result.is_ok();
     let result = result.and_then(|()| verify::after(plan, &mut steps, health));
-    let Err(failure) = result else { return Ok(()) };
-    rollback::after(plan, &mut steps, failure, disturbed, health)
+    let result = match result {
+        Ok(()) => Ok(()),
+        Err(failure) => rollback::after(plan, &mut steps, failure, disturbed, health),
+    };
+    let is_restored = steps.outcome.facts.contains_key(rollback::FACT);
+    let config = steps.config.as_deref().filter(|_| is_applied && !is_restored);
+    if let Some(config) = config.and_then(|text| normal_config(text, steps.job.secrets)) {
+        let kept = log::keep_config(steps.job.logs, &steps.job.started.file_name(), &config, steps.job.owner);
+        steps.outcome.hints.extend(kept.err().map(|e| format!("the deployed config could not be kept: {e}")));
+    }
+    result
 }

@@ -90,7 +90,7 @@ pub fn show(cx: &Context, args: &cli::Show) -> Result<ShowReport> {
     let entry = places.current().cloned().ok_or_else(unknown).advised()?;
     let planned = match entry.state {
         State::Pending | State::Approved => {
-            plan::run(cx, &cli::PlanArgs { id: Some(args.id.clone()), node: None, fetch: false })?.plans.pop()
+            plan::with_changes(cx, &cli::PlanArgs { id: Some(args.id.clone()), node: None, fetch: false })?.plans.pop()
         }
         _ => None,
     };

@@ -6,7 +6,8 @@ use crate::context::Context;
 use crate::fail::Result;
 use crate::flow::action::ActionType;
 use crate::flow::desired::{Desired, Host};
-use crate::flow::plan::Plan;
+use crate::flow::hostfile::{OnFailure, Runtime, Service};
+use crate::flow::plan::{Phase, Plan};
 use crate::store;
 use crate::store::root::Root;
 
@@ -56,6 +57,7 @@ pub fn run(cx: &Context) -> Result<CheckReport> {
     for host in desired.hosts.values() {
         report.errors.extend(unknown_dependencies(&desired, host));
         report.warnings.extend(missing_plans(host));
+        report.warnings.extend(missing_rollbacks(host));
     }
     Ok(report)
 }
@@ -87,4 +89,26 @@ fn missing_plans(host: &Host) -> Vec<String> {
     let of_services = host.watched().flat_map(|s| kinds.map(|kind| Plan::make(host, Some(s), kind, None).err()));
     let of_the_disk = Plan::make(host, None, ActionType::DiskCleanup, None).err();
     of_services.flatten().chain(of_the_disk).map(|e| e.to_string()).collect()
+}
+
+/// Returns what is said of services that want a roll-back which their redeploy does not have.
+fn missing_rollbacks(host: &Host) -> Vec<String> {
+    let wants = host.services.iter().filter(|s| s.settings.on_failure == OnFailure::Rollback);
+    let has = |service: &Service| {
+        let plan = Plan::make(host, Some(service), ActionType::Redeploy, None);
+        // Where there is no plan, that is what is said.
+        plan.map_or(true, |plan| plan.steps.iter().any(|step| step.phase == Phase::Rollback))
+    };
+    let why = |service: &Service| match service.settings.runtime {
+        Runtime::Compose => "a recipe's redeploy",
+        Runtime::Systemd => "runtime systemd",
+        Runtime::Swarm => "runtime swarm",
+        Runtime::Nomad => "runtime nomad",
+        Runtime::Command => "runtime command",
+    };
+    let say = |service: &Service| {
+        let (node, name) = (&host.node, &service.name);
+        format!("{node}/{name} has `on_failure: rollback`, but {} cannot be rolled back: remove it", why(service))
+    };
+    wants.filter(|service| !has(service)).map(say).collect()
 }

@@ -12,6 +12,7 @@ use crate::flow::action::ActionId;
 use crate::flow::config::Config;
 use crate::flow::desired::Desired;
 use crate::flow::lifecycle::State;
+use crate::flow::plan::Plan;
 use crate::flow::sort;
 use crate::store;
 use crate::store::actions::{self, Entry};
@@ -34,7 +35,7 @@ pub struct ExecuteReport {
     pub dry_run: bool,
     /// The actions that ended, or would be run, in the order of their ends.
     pub actions: Vec<Done>,
-    /// The actions that stay approved, and why.
+    /// The actions that stay approved for a reason of this pass, and why.
     pub left: BTreeMap<ActionId, String>,
     /// The actions that wait for their maintenance window.
     pub waiting: BTreeMap<ActionId, String>,
@@ -164,6 +165,14 @@ fn in_time(shared: &Shared<'_>, mut approved: Vec<Entry>) -> Vec<Entry> {
     approved
 }
 
+/// Returns in words how many steps a plan has.
+fn steps(plan: &Plan) -> String {
+    match plan.steps.len() {
+        1 => "1 step".into(),
+        n => format!("{n} steps"),
+    }
+}
+
 /// Says what a pass would do, and does nothing.
 fn preview(cx: &Context, root: &Root) -> Result<ExecuteReport> {
     let desired = cx.desired()?;
@@ -189,7 +198,7 @@ fn preview(cx: &Context, root: &Root) -> Result<ExecuteReport> {
                 took_ms: 0,
             }),
             claim::Verdict::Runs { plan, .. } => {
-                let message = Some(format!("{} steps, {}", plan.steps.len(), plan.digest));
+                let message = Some(format!("{}, {}", steps(&plan), plan.digest));
                 report.actions.push(Done { id, state: State::Running, reason: None, message, took_ms: 0 });
             }
         }

@@ -15,7 +15,9 @@ use crate::flow::plan::{Fetched, Plan};
 use crate::flow::reconcile;
 use crate::store::actions::{self, Entry};
 use crate::store::transition::NotDone;
+use config::ConfigChange;
 
+pub mod config;
 mod fetch;
 
 /// The plans.
@@ -39,12 +41,24 @@ pub struct Planned {
     /// What was fetched, and when: the commits that it brings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fetched: Option<Fetched>,
+    /// What has changed in the rendered Compose config since the last redeploy, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config: Option<ConfigChange>,
     /// The digest that an approval has pinned, where it is another than the plan's.
     pub pinned: Option<String>,
 }
 
 /// Makes the plans of the selected actions.
 pub fn run(cx: &Context, args: &cli::PlanArgs) -> Result<PlanReport> {
+    make(cx, args, false)
+}
+
+/// Makes the plans of the selected actions, and has the nodes say what has changed since the last redeploy.
+pub fn with_changes(cx: &Context, args: &cli::PlanArgs) -> Result<PlanReport> {
+    make(cx, args, true)
+}
+
+fn make(cx: &Context, args: &cli::PlanArgs, with_changes: bool) -> Result<PlanReport> {
     let root = cx.root()?;
     let desired = cx.desired()?;
     let cx = &cx.knowing(&desired);
@@ -82,7 +96,9 @@ pub fn run(cx: &Context, args: &cli::PlanArgs) -> Result<PlanReport> {
         let now = made.as_ref().ok().map(|plan| plan.digest.clone());
         let pinned =
             action.plan_digest.clone().filter(|pin| entry.state == State::Approved && now.as_ref() != Some(pin));
+        let change = |plan: &Plan| config::change(cx, &root, entry, plan, args.fetch);
         Planned {
+            config: made.as_ref().ok().filter(|_| with_changes).and_then(change),
             id: action.id.clone(),
             state: entry.state,
             error: made.as_ref().err().map(ToString::to_string).or_else(|| failed.get(&action.id).cloned()),

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::action::{ActionId, ActionType};
 use super::hostfile::{ConnectionKind, HostFile, Service};
 use super::name::{NodeName, ServiceName};
+use super::project::Project;
 
 /// How a node is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +34,8 @@ pub struct Host {
     pub overrides: BTreeMap<ServiceName, String>,
     /// The sha256 of each override file.
     pub override_sums: BTreeMap<ServiceName, String>,
-    /// The names of the projects' Compose files, where the node is this machine and they are there.
-    pub compose_files: BTreeMap<ServiceName, String>,
+    /// The Compose projects, where the node is this machine.
+    pub projects: BTreeMap<ServiceName, Project>,
 }
 
 impl Host {
@@ -336,7 +337,7 @@ mod tests {
                 services: hostfile::parse_services(services).unwrap(),
                 overrides: BTreeMap::new(),
                 override_sums: BTreeMap::new(),
-                compose_files: BTreeMap::new(),
+                projects: BTreeMap::new(),
             };
             (node, Ok(host))
         };

@@ -207,7 +207,7 @@ impl Lab {
                 file,
                 overrides: BTreeMap::new(),
                 override_sums: BTreeMap::new(),
-                compose_files: BTreeMap::new(),
+                projects: BTreeMap::new(),
             }
         };
         let error = |message: &String| HostError {

@@ -10,6 +10,7 @@ use super::desired::Host;
 use super::digest::Digester;
 use super::hostfile::{Check, OnFailure, Runtime, Service};
 use super::mask::mask;
+use super::project::Source;
 pub use commit::Commit;
 pub use fetched::Fetched;
 use make::Maker;
@@ -36,6 +37,9 @@ pub struct Plan {
     /// The sha256 of the Compose override file in `hosts/`, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub override_sha256: Option<String>,
+    /// The files from which Compose renders the project's config, where they lie on this machine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub project: Vec<Source>,
     /// What the node is asked, without changing anything.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asks: Vec<Ask>,
@@ -93,6 +97,10 @@ pub enum What {
     Config,
     /// The Swarm services of the stack, with their replicas.
     Services,
+    /// The state of the systemd unit.
+    Unit,
+    /// What the project's Compose file is called.
+    ComposeFile,
     /// What the branch's remote has: no answer to a plan's question, but asked by `plan --fetch`.
     Fetch,
     /// The newest commit of the branch's remote.
@@ -117,9 +125,11 @@ pub mod name {
     pub const IMAGES: &str = "<images>";
     /// A service of the stack; its step is run once for each.
     pub const SERVICE: &str = "<service>";
+    /// What the project's Compose file is called, where it lies on another machine.
+    pub const COMPOSE_FILE: &str = "<compose-file>";
 }
 
-/// The check of a service whose health the container engine is asked for.
+/// The check of a service whose health is asked of what runs it: the container engine, or systemd.
 pub const ENGINE: &str = "engine";
 
 /// What a step does to what runs.
@@ -183,6 +193,11 @@ impl Step {
         self.named && self.argv.iter().any(|word| word.contains(name))
     }
 
+    /// Returns whether what it does depends on a project's rendered config.
+    fn renders_config(&self) -> bool {
+        self.compose || self.argv.windows(3).any(|words| words == ["docker", "stack", "deploy"])
+    }
+
     fn digest(&self, digester: Digester) -> Digester {
         let Step { on, argv, cwd, timeout_s, phase, compose, named, may_fail } = self;
         digester
@@ -215,11 +230,14 @@ impl Plan {
             None => maker.defaults(kind)?,
         };
         let commit = commit.filter(|c| steps.iter().any(|s| s.argv.iter().any(|w| w == c.as_str())));
-        let knows = !is_own && asks.iter().any(|a| matches!(a.what, What::Containers | What::Services));
+        let knows = !is_own && asks.iter().any(|a| matches!(a.what, What::Containers | What::Services | What::Unit));
         let verify = service.filter(|_| kind != ActionType::DiskCleanup).and_then(|s| verify(s, knows));
         let override_sha256 = service.filter(|_| steps.iter().any(|s| s.compose)).map(|s| &s.name);
         let override_sha256 = override_sha256.and_then(|name| host.override_sums.get(name)).cloned();
-        let mut plan = Plan { digest: String::new(), commit: commit.cloned(), override_sha256, asks, steps, verify };
+        let project = service.filter(|_| steps.iter().any(Step::renders_config));
+        let project = project.and_then(|s| host.projects.get(&s.name)).map(|p| p.sources.clone()).unwrap_or_default();
+        let commit = commit.cloned();
+        let mut plan = Plan { digest: String::new(), commit, override_sha256, project, asks, steps, verify };
         let name = service.map(|s| s.name.as_str());
         plan.digest = plan.digest_of(kind, host.node.as_str(), name);
         Ok(plan)
@@ -232,6 +250,9 @@ impl Plan {
         for word in asks.chain(&mut plan.steps).flat_map(|step| &mut step.argv) {
             *word = mask(word, secrets);
         }
+        for line in plan.project.iter_mut().flat_map(|source| &mut source.lines) {
+            *line = mask(line, secrets);
+        }
         if let Some(verify) = &mut plan.verify {
             verify.check = mask(&verify.check, secrets);
         }
@@ -241,6 +262,8 @@ impl Plan {
     fn digest_of(&self, kind: ActionType, node: &str, service: Option<&str>) -> String {
         let head = Digester::default().text("hlctl.plan/v1").text(kind.as_str()).text(node).maybe(service);
         let head = head.maybe(self.commit.as_ref().map(Commit::as_str)).maybe(self.override_sha256.as_deref());
+        let head =
+            self.project.iter().fold(head, |d, source| d.text("project").text(&source.path).text(&source.sha256));
         let head = head.number(self.asks.len() as u64);
         let asks = self.asks.iter().fold(head, |d, ask| ask.step.digest(d));
         let steps = self.steps.iter().fold(asks.number(self.steps.len() as u64), |d, step| step.digest(d));
@@ -299,7 +322,7 @@ mod tests {
             services: hostfile::parse_services(services).unwrap(),
             overrides: Default::default(),
             override_sums: Default::default(),
-            compose_files: Default::default(),
+            projects: Default::default(),
         }
     }
 
@@ -376,7 +399,8 @@ mod tests {
         assert_eq!(check("w", ActionType::ContainerRestart).as_deref(), Some("engine"));
         assert_eq!(check("{name: w, runtime: swarm}", ActionType::Redeploy).as_deref(), Some("engine"));
         assert_eq!(check("{name: w, check: {tcp: 'h:1'}}", ActionType::Redeploy).as_deref(), Some("tcp h:1"));
-        assert_eq!(check("{name: w, runtime: systemd}", ActionType::Redeploy), None);
+        assert_eq!(check("{name: w, runtime: systemd}", ActionType::Redeploy).as_deref(), Some("engine"));
+        assert_eq!(check("{name: w, runtime: nomad}", ActionType::Redeploy), None);
         assert_eq!(check("{name: w, recipes: {redeploy: [[make]]}}", ActionType::Redeploy), None);
     }
 
@@ -393,7 +417,7 @@ mod tests {
         assert_eq!(all("{name: s, runtime: swarm}", restart), ["local: docker service update --force <service>"]);
         assert_eq!(
             all("{name: s, runtime: swarm}", redeploy),
-            ["local: docker stack deploy --compose-file /r/services/s/docker-compose.yml s"]
+            ["local: docker stack deploy --compose-file /r/services/s/<compose-file> s"]
         );
         assert_eq!(all("{name: j, runtime: nomad}", restart), ["local: nomad job restart -yes j"]);
         assert_eq!(all("{name: j, runtime: nomad}", redeploy), ["local: nomad job run /r/services/j/j.nomad.hcl"]);

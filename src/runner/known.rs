@@ -9,8 +9,10 @@ use std::time::Duration;
 use super::Compose;
 use super::engine::{self, Container};
 use super::step::{home_dir, plain_words};
+use super::unit::Unit;
 use crate::flow::health::Health;
 use crate::flow::plan::{Ask, Commit, Fetched, Step, What, name};
+use crate::flow::project::COMPOSE_FILES;
 use crate::flow::ssh::{self, CONNECT_TIMEOUT_S};
 use crate::flow::time::Stamp;
 use crate::process;
@@ -36,6 +38,17 @@ pub struct Before {
     pub commit: Option<String>,
     /// The images of the containers, each with the name under which it was started.
     pub images: Vec<Image>,
+}
+
+/// What a step's names are filled in with.
+#[derive(Debug, Clone, Copy)]
+pub struct Filling<'a> {
+    /// What was there before.
+    pub before: &'a Before,
+    /// The rendered Compose config.
+    pub config: Option<&'a str>,
+    /// What the project's Compose file is called.
+    pub compose_file: Option<&'a str>,
 }
 
 /// An image that ran.
@@ -118,7 +131,8 @@ impl<'a> Asker<'a> {
     }
 
     /// Returns a step's commands, each name filled in; none where there is nothing to fill it with.
-    pub fn fill(&self, step: &Step, before: &Before) -> Vec<Vec<String>> {
+    pub fn fill(&self, step: &Step, with: Filling<'_>) -> Vec<Vec<String>> {
+        let Filling { before, config, compose_file } = with;
         let argv = plain_words(step, self.compose);
         if !step.named {
             return vec![argv];
@@ -126,6 +140,9 @@ impl<'a> Asker<'a> {
         let with = |pairs: &[(&str, &str)]| -> Vec<String> {
             argv.iter().map(|word| pairs.iter().fold(word.clone(), |w, (name, value)| w.replace(name, value))).collect()
         };
+        if step.names(name::COMPOSE_FILE) {
+            return compose_file.iter().map(|file| with(&[(name::COMPOSE_FILE, file)])).collect();
+        }
         if step.names(name::COMMIT_BEFORE) {
             return before.commit.iter().map(|commit| with(&[(name::COMMIT_BEFORE, commit)])).collect();
         }
@@ -146,9 +163,22 @@ impl<'a> Asker<'a> {
         if step.names(name::SERVICE) {
             return self.services().iter().map(|service| with(&[(name::SERVICE, &service.0)])).collect();
         }
-        let images = engine::images(&self.answer(What::Config).unwrap_or_default());
+        let images = engine::images(config.unwrap_or_default());
         let words = argv.into_iter().flat_map(|w| if w == name::IMAGES { images.clone() } else { vec![w] });
         if images.is_empty() { Vec::new() } else { vec![words.collect()] }
+    }
+
+    /// Returns what the project's Compose file is called. Where there is none the usual name stands for it: that is the
+    /// one which Compose then says it does not find.
+    pub fn compose_file(&self) -> &'static str {
+        let found = self.answer(What::ComposeFile).unwrap_or_default();
+        let is_there = |name: &&str| found.lines().any(|path| path.rsplit('/').next() == Some(name));
+        COMPOSE_FILES.into_iter().find(is_there).unwrap_or("docker-compose.yml")
+    }
+
+    /// Returns the state of the systemd unit, if systemd has it.
+    pub fn unit(&self) -> Option<Unit> {
+        Unit::parse(&self.answer(What::Unit)?)
     }
 
     /// Returns the Swarm services of the stack with their replicas, `1/2`.
@@ -171,7 +201,11 @@ impl<'a> Asker<'a> {
     }
 
     fn run(&self, step: &Step) -> Option<String> {
-        let words = plain_words(step, self.compose);
+        let mut words = plain_words(step, self.compose);
+        if step.names(name::COMPOSE_FILE) {
+            let file = self.compose_file();
+            words.iter_mut().for_each(|word| *word = word.replace(name::COMPOSE_FILE, file));
+        }
         let limit = Duration::from_secs(step.timeout_s + CONNECT_TIMEOUT_S);
         if step.is_remote() {
             return process::output(&ssh::command(&step.on, &words, None).ok()?, None, limit);
@@ -205,18 +239,22 @@ mod tests {
 
     #[test]
     fn a_name_is_filled_in_once_for_each_and_only_where_the_step_says_so() {
-        let asker = Asker { asks: &[], compose: None, home: None };
+        let fill = |step: &Step, before: &Before| {
+            let with = Filling { before, config: None, compose_file: Some("compose.yml") };
+            Asker { asks: &[], compose: None, home: None }.fill(step, with)
+        };
         let image = |id: &str, name: &str| Image { id: id.into(), name: name.into() };
         let images = vec![image("sha256:a", "web:1"), image("sha256:b", "db@sha256:b"), image("sha256:c", "log")];
         let before = Before { commit: Some("c0ffee".into()), images };
         let tag = ["docker", "tag", "<image-before>", "<image-name>"];
         assert_eq!(
-            asker.fill(&step(&tag, true), &before),
+            fill(&step(&tag, true), &before),
             [["docker", "tag", "sha256:a", "web:1"], ["docker", "tag", "sha256:c", "log"]]
         );
-        assert_eq!(asker.fill(&step(&tag, false), &before), [tag], "a recipe's own words stay");
-        assert_eq!(asker.fill(&step(&["git", "<commit-before>"], true), &before), [["git", "c0ffee"]]);
-        assert!(asker.fill(&step(&["git", "<commit-before>"], true), &Before::default()).is_empty());
-        assert!(asker.fill(&step(&["docker", "<images>"], true), &before).is_empty());
+        assert_eq!(fill(&step(&tag, false), &before), [tag], "a recipe's own words stay");
+        assert_eq!(fill(&step(&["git", "<commit-before>"], true), &before), [["git", "c0ffee"]]);
+        assert!(fill(&step(&["git", "<commit-before>"], true), &Before::default()).is_empty());
+        assert_eq!(fill(&step(&["up", "w/<compose-file>"], true), &before), [["up", "w/compose.yml"]]);
+        assert!(fill(&step(&["docker", "<images>"], true), &before).is_empty());
     }
 }

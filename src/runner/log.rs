@@ -1,5 +1,6 @@
 //! The captured output of an execution: `<started>.log` takes the first 2 MiB as it comes, `<started>.tail.log` keeps
-//! the last of what follows. Secrets are masked before anything is written; a full disk never stops a step.
+//! the last of what follows, `<started>.config.yaml` is the Compose config that was deployed. Secrets are masked before anything is
+//! written; a full disk never stops a step.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -17,6 +18,14 @@ pub const HEAD: u64 = 2 << 20;
 
 /// How much of a step's output is remembered to say why it failed.
 const RECENT: usize = 8 * 1024;
+
+/// What the name of a rendered Compose config ends in, beside the log of the execution that deployed it.
+const CONFIG: &str = ".config.yaml";
+
+/// Keeps the rendered Compose config that an execution deployed, so that the next plan can say what has changed.
+pub fn keep_config(dir: &Path, started: &str, config: &str, owner: Option<(u32, u32)>) -> io::Result<()> {
+    open(&dir.join(format!("{started}{CONFIG}")), owner)?.write_all(config.as_bytes())
+}
 
 /// Returns the path of the beginning of an execution's output.
 pub fn head_path(dir: &Path, started: &str) -> PathBuf {

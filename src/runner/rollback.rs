@@ -13,6 +13,9 @@ pub const NOTHING: &str = "nothing_to_roll_back_to";
 /// The hint that what ran before was restored.
 pub const DONE: &str = "rolled_back";
 
+/// The fact that says what became of a roll-back.
+pub const FACT: &str = "rollback";
+
 /// Answers a failure: restores what ran before where the plan says so, and returns the failure with what became of that.
 pub fn after(
     plan: &Plan,
@@ -98,5 +101,5 @@ fn put_commit_back(plan: &Plan, steps: &mut Steps<'_, '_>, failure: Failure) -> 
 
 fn tell(steps: &mut Steps<'_, '_>, what: &str) {
     steps.log.line(&format!("hlctl: {what}"));
-    steps.outcome.facts.insert("rollback".into(), what.to_owned());
+    steps.outcome.facts.insert(FACT.into(), what.to_owned());
 }

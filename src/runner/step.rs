@@ -7,14 +7,14 @@ use std::io::{self, PipeWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::known::{Asker, Before};
+use super::known::{Asker, Before, Filling};
 use super::log::Log;
 use super::verdict::{Failure, Reason, StepEnd, judge, last_line, plain};
 use super::{Compose, Group, Job, Node, compose, engine, gate};
 use crate::flow::action::Outcome;
 use crate::flow::hostfile::on_this_machine;
 use crate::flow::mask::mask;
-use crate::flow::plan::{KILL_AFTER_S, Plan, Step, What};
+use crate::flow::plan::{KILL_AFTER_S, Plan, Step, What, name};
 use crate::flow::ssh;
 use crate::process::{Answer, Child, Leader};
 
@@ -36,13 +36,22 @@ pub struct Steps<'a, 'j> {
     pub log: &'a mut Log,
     /// The record.
     pub outcome: &'a mut Outcome,
+    /// The rendered Compose config, once a step needed it.
+    pub config: Option<String>,
 }
 
 impl Steps<'_, '_> {
     /// Runs those steps of a plan that are meant, in order, until one fails. Returns its number, too.
     pub fn run(&mut self, plan: &Plan, is_meant: impl Fn(&Step) -> bool) -> Result<(), (usize, Failure)> {
         for (number, step) in (1..).zip(&plan.steps).filter(|(_, step)| is_meant(step)) {
-            for words in self.asker.fill(step, self.before) {
+            if step.names(name::IMAGES) {
+                self.config = self.asker.answer(What::Config);
+            }
+            let compose_file = step.names(name::COMPOSE_FILE).then(|| self.asker.compose_file());
+            let fact = compose_file.map(|file| ("compose_file".to_owned(), file.to_owned()));
+            self.outcome.facts.extend(fact);
+            let with = Filling { before: self.before, config: self.config.as_deref(), compose_file };
+            for words in self.asker.fill(step, with) {
                 self.run_words(number, step, &words).map_err(|failure| (number, failure))?;
             }
         }

@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::engine::Watcher;
+use super::known::Asker;
 use super::log::Log;
 use super::step::Steps;
+use super::unit;
 use super::verdict::{Failure, Reason, plain};
 use crate::flow::action::Outcome;
 use crate::flow::health::Health;
@@ -23,23 +25,12 @@ pub fn after(plan: &Plan, steps: &mut Steps<'_, '_>, health: &mut Option<Health>
     };
     let asker = steps.asker;
     let result = if bounds.check == ENGINE {
-        let mut watcher = Watcher::default();
-        let swarm = plan.asks.iter().any(|ask| ask.what == What::Services);
-        let mut containers = if swarm { Vec::new() } else { asker.containers() };
-        let is_known = !containers.is_empty() || (swarm && !asker.services().is_empty());
-        if !is_known {
-            let message = "its steps ended well; the engine knows no container of the service";
+        let Some(mut look) = look_of_engine(asker) else {
+            let message = "its steps ended well; the engine knows nothing of the service";
             steps.outcome.message = Some(message.into());
             return Ok(());
-        }
-        let mut look = || match swarm {
-            true => asker.stack_health(),
-            false => {
-                containers = asker.containers_again(&containers);
-                watcher.look(&containers)
-            }
         };
-        verify(bounds, &mut look, steps.log, steps.outcome, health)
+        verify(bounds, &mut *look, steps.log, steps.outcome, health)
     } else if let Some(probe) = &mut steps.job.probe {
         verify(bounds, *probe, steps.log, steps.outcome, health)
     } else {
@@ -49,6 +40,27 @@ pub fn after(plan: &Plan, steps: &mut Steps<'_, '_>, health: &mut Option<Health>
         steps.log.line(&format!("hlctl: {}: {}", failure.reason.as_str(), failure.message));
         tell_container_log(steps);
     })
+}
+
+/// Returns how what runs the service is asked for its health, if it knows the service.
+fn look_of_engine<'a>(asker: Asker<'a>) -> Option<Box<dyn FnMut() -> Health + 'a>> {
+    let is_asked = |what| asker.asks.iter().any(|ask| ask.what == what);
+    if is_asked(What::Unit) {
+        let mut watcher = unit::Watcher::default();
+        return asker.unit().map(|_| Box::new(move || watcher.look(asker.unit())) as Box<_>);
+    }
+    if is_asked(What::Services) {
+        return (!asker.services().is_empty()).then(|| Box::new(move || asker.stack_health()) as Box<_>);
+    }
+    let mut watcher = Watcher::default();
+    let mut containers = asker.containers();
+    if containers.is_empty() {
+        return None;
+    }
+    Some(Box::new(move || {
+        containers = asker.containers_again(&containers);
+        watcher.look(&containers)
+    }))
 }
 
 /// How many of a container's last lines go into the record, and of how many containers.

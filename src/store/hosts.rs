@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::flow::desired::{self, Connection, Desired, Host, HostError, HostFiles};
+use crate::flow::desired::{self, Connection, Host, HostError, HostFiles};
 use crate::flow::digest::sha256_hex;
 use crate::flow::hostfile::{self, HostFile, Service};
-use crate::flow::mask::secrets_of_env_file;
 use crate::flow::name::NodeName;
 use crate::flow::plan::DEFAULT_REPO;
-use crate::flow::sort;
 use crate::flow::yaml::{MAX_YAML, YamlError};
+
+mod project;
 
 /// Reads all host files below `path`.
 ///
@@ -116,9 +116,9 @@ fn read_host(
                 services,
                 overrides: BTreeMap::new(),
                 override_sums: BTreeMap::new(),
-                compose_files: BTreeMap::new(),
+                projects: BTreeMap::new(),
             };
-            find_compose_files(&mut host, real_hosts, home);
+            find_projects(&mut host, real_hosts, home);
             Ok(host)
         }
         (list, file) => {
@@ -130,48 +130,29 @@ fn read_host(
     }
 }
 
-/// Finds the override files in `hosts/` and, on this machine, what the projects call their Compose files.
-fn find_compose_files(host: &mut Host, real_hosts: &Path, home: Option<&Path>) {
+/// Finds the override files in `hosts/` and, on this machine, the files of the Compose projects.
+fn find_projects(host: &mut Host, real_hosts: &Path, home: Option<&Path>) {
     for service in &host.services {
         let below = format!("{}/runtime/{}/docker-compose.override.yml", host.node, service.name);
-        if let Ok(bytes) = std::fs::read(real_hosts.join(&below)) {
+        let over = std::fs::read(real_hosts.join(&below)).ok();
+        if let Some(bytes) = &over {
             let path = override_path(real_hosts, &below, &host.connection);
             host.overrides.insert(service.name.clone(), path);
-            host.override_sums.insert(service.name.clone(), sha256_hex(&bytes));
+            host.override_sums.insert(service.name.clone(), sha256_hex(bytes));
         }
         if host.connection != Connection::Local {
             continue;
         }
-        let Some(folder) = project(&host.file, service, home) else { continue };
-        if let Some(name) = COMPOSE_FILES.into_iter().find(|name| folder.join(name).is_file()) {
-            host.compose_files.insert(service.name.clone(), name.to_owned());
-        }
+        let Some(path) = project_path(&host.file, service, home) else { continue };
+        host.projects.insert(service.name.clone(), project::read(&path, over.is_some()));
     }
 }
 
 /// Returns where a service's Compose project lies on this machine: its folder, or the file that `compose:` names.
-fn project(file: &HostFile, service: &Service, home: Option<&Path>) -> Option<PathBuf> {
+fn project_path(file: &HostFile, service: &Service, home: Option<&Path>) -> Option<PathBuf> {
     let repo = hostfile::on_this_machine(file.repo.as_ref().map_or(DEFAULT_REPO, |repo| repo.as_str()), home)?;
     let own = service.settings.compose.as_ref().map(|compose| repo.join(compose.as_str()));
     Some(own.unwrap_or_else(|| repo.join("services").join(service.name.as_str())))
-}
-
-/// What Compose looks for in a project's folder, in its order.
-const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
-
-/// Returns the secrets in the `.env` files of the Compose projects on this machine.
-pub fn env_secrets(desired: &Desired, home: Option<&Path>) -> Vec<String> {
-    let mut secrets = Vec::new();
-    for host in desired.hosts.values().filter(|h| h.connection == Connection::Local) {
-        for folder in host.services.iter().filter_map(|service| project(&host.file, service, home)) {
-            let folder = if folder.is_dir() { folder } else { folder.parent().map(Path::to_owned).unwrap_or_default() };
-            let text = std::fs::read_to_string(folder.join(".env"));
-            secrets.extend(text.map(|text| secrets_of_env_file(&text)).unwrap_or_default());
-        }
-    }
-    sort::by(&mut secrets, Ord::cmp);
-    secrets.dedup();
-    secrets
 }
 
 /// Returns the override's path as its node sees it: there, the hosts lie in its checkout of the repository.

@@ -12,6 +12,9 @@ impl Report for ExecuteReport {
             return String::new();
         }
         if self.actions.is_empty() && self.left.is_empty() && self.waiting.is_empty() {
+            if !self.errors.is_empty() {
+                return String::new();
+            }
             return "nothing is approved\n".into();
         }
         let mut text = table(style, &["id", "state", "took", "why"], self.actions.iter().map(row).collect());

@@ -1,6 +1,7 @@
 //! How a plan looks: what will run, where, in order, as it will run.
 
 use super::{Report, Style, Tone, clean};
+use crate::commands::plan::config::ConfigChange;
 use crate::commands::plan::{PlanReport, Planned};
 use crate::exit::Exit;
 use crate::flow::plan::{Fetched, Phase, Plan};
@@ -31,6 +32,10 @@ pub fn plan(style: Style, plan: &Plan) -> String {
         );
         text += &format!("{}\n", clean(&line));
     }
+    if !plan.project.is_empty() {
+        let files: Vec<&str> = plan.project.iter().map(|source| source.path.as_str()).collect();
+        text += &format!("{}\n", style.paint(&clean(&format!("  config from {}", files.join(", "))), Tone::Quiet));
+    }
     text + &format!("  digest {}\n", clean(&plan.digest))
 }
 
@@ -44,12 +49,20 @@ pub fn planned(style: Style, planned: &Planned) -> String {
         (None, Some(error)) => format!("  no plan: {}\n", clean(error)),
         (None, None) => String::new(),
     };
+    text += &planned.config.as_ref().map_or(String::new(), |change| config(style, change));
     text += &planned.fetched.as_ref().map_or(String::new(), |fetched| commits(style, fetched));
     if let Some(pinned) = &planned.pinned {
         let line = format!("  approved was another plan, {pinned}: it will be refused when it is its turn");
         text += &format!("{}\n", style.paint(&clean(&line), Tone::Bad));
     }
     text
+}
+
+/// Returns what has changed in the rendered config since it was deployed.
+fn config(style: Style, change: &ConfigChange) -> String {
+    let (word, end) = if change.diff.is_empty() { ("has not changed", "") } else { ("has changed", ":") };
+    format!("  the rendered config {word} since the redeploy of {}{end}\n", clean(&change.deployed))
+        + &diff(style, &change.diff)
 }
 
 /// Returns the commits that a redeploy brings and how the project's files differ.

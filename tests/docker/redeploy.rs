@@ -224,3 +224,50 @@ fn a_repository_beyond_the_approved_commit_is_not_deployed() {
     assert!(done["result"]["message"].as_str().unwrap().contains("not at the approved"), "{done}");
     assert_eq!(lab.version(), "one");
 }
+
+#[test]
+fn what_has_changed_in_the_rendered_config_is_shown_and_a_change_after_the_approval_is_refused() {
+    let Some(lab) = Lab::new(QUICK) else { return };
+    let done = lab.act("redeploy");
+    assert_eq!(done["state"], "completed", "{done} {}", lab.log("redeploy"));
+    let id = lab.id("redeploy");
+    lab.hlctl_ok(&["request", "redeploy", "box", &lab.service]);
+    assert!(lab.hlctl_ok(&["show", &id]).contains("the rendered config has not changed since the redeploy of"));
+    let file = lab.project().join("docker-compose.yml");
+    let with = |line: &str| {
+        let text = std::fs::read_to_string(&file).unwrap();
+        write(&file, &text.replace("    build: .\n", &format!("    build: .\n    {line}\n")));
+    };
+    with("environment: {PORT: '8081', DB_PASSWORD: hunter22}");
+    let text = lab.hlctl_ok(&["plan", &id]);
+    assert!(text.contains("+      PORT: '8081'") && text.contains("config from docker-compose.yml"), "{text}");
+    assert!(text.contains("+      DB_PASSWORD: '***'") && !text.contains("hunter22"), "{text}");
+    lab.hlctl_ok(&["approve", &id]);
+    with("hostname: other");
+    let container = lab.container();
+    let done = lab.execute("redeploy");
+    assert_eq!(done["result"]["reason"], "plan_changed_since_approval", "{done}");
+    assert!(done["result"]["diff"].as_str().unwrap().contains("hostname: other"), "{done}");
+    assert_eq!(lab.container(), container);
+}
+
+#[test]
+fn a_redeploy_is_not_refused_for_what_it_pulls_itself_nor_for_what_another_of_its_pass_pulled() {
+    let Some(lab) = Lab::new(QUICK) else { return };
+    lab.compose(&["up", "-d", "--build"]);
+    let id = lab.id("redeploy");
+    // A restart of another service is approved before, and pulls the whole repository.
+    let services = format!(
+        "services:\n- {{name: first, runtime: command, recipes: {{redeploy: [[git, pull, -q, --ff-only]]}}}}\n- {{name: {}, {QUICK}}}\n",
+        lab.service
+    );
+    write(&lab.path("root/hosts/box/services.yaml"), &services);
+    lab.hlctl_ok(&["request", "redeploy", "box", "first"]);
+    lab.hlctl_ok(&["approve", "redeploy-box-first"]);
+    lab.hlctl_ok(&["request", "redeploy", "box", &lab.service]);
+    lab.hlctl_ok(&["approve", &id]);
+    lab.commit("two", &format!("true; {SERVES}"));
+    let done = lab.execute("redeploy");
+    assert_eq!(done["state"], "completed", "{done} {}", lab.log("redeploy"));
+    assert_eq!(lab.version(), "two");
+}

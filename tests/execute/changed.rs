@@ -47,6 +47,42 @@ fn the_content_of_an_override_is_part_of_the_plan() {
 }
 
 #[test]
+fn each_file_that_the_rendered_config_comes_from_is_part_of_the_plan() {
+    for (file, before, after, word) in [
+        ("docker-compose.yml", "services: {web: {image: a}}\n", "services: {web: {image: b}}\n", "image: b"),
+        ("docker-compose.override.yml", "services: {}\n", "services: {web: {privileged: true}}\n", "privileged"),
+        (".env", "TAG=1\nDB_PASSWORD=hunter22\n", "TAG=2\nDB_PASSWORD=hunter22\n", "sha256"),
+        (".env", "TAG=1\n", "TAG=1\nMORE=2\n", "MORE"),
+        ("web.env", "A=1\n", "A=2\n", "sha256"),
+        ("base.yml", "services: {}\n", "services: {b: {image: c}}\n", "image: c"),
+    ] {
+        for kind in ["redeploy", "container_restart"] {
+            let lab = Lab::new("[web]");
+            let project = lab.path("repo/services/web");
+            std::fs::create_dir_all(&project).unwrap();
+            // The home may be named in the host file: it is the same for whoever approves and executes.
+            lab.host("box", "connection: local\nrepo: ~/repo", "[web]");
+            let base = "include: [base.yml]\nservices: {web: {image: a, env_file: web.env}}\n";
+            std::fs::write(project.join("docker-compose.yml"), base).unwrap();
+            std::fs::write(project.join(file), before).unwrap();
+            lab.ok(&["request", kind, "box", "web"]);
+            let id = format!("{}-box-web", kind.replace('_', "-"));
+            let approved = lab.json(&["approve", &id]);
+            assert!(!approved.to_string().contains("hunter22"), "{approved}");
+            let planned = lab.json(&["plan", &id])["plans"][0].clone();
+            assert!(planned["pinned"].is_null(), "{planned}");
+            std::fs::write(project.join(file), after).unwrap();
+            assert!(lab.json(&["plan", &id])["plans"][0]["pinned"].is_string(), "the plan says what will be refused");
+            assert_eq!(lab.run(&["execute"]).status.code(), Some(4));
+            let done = lab.show(&id);
+            assert_eq!(done["result"]["reason"], "plan_changed_since_approval", "{file}: {done}");
+            assert!(done["result"]["diff"].as_str().unwrap().contains(word), "{file}: {done}");
+            assert!(!done.to_string().contains("hunter22"), "{done}");
+        }
+    }
+}
+
+#[test]
 fn a_pin_that_is_none_is_no_leave_to_run() {
     for (field, value) in [("commit", "--exec=id".into()), ("digest", 7.into())] {
         let lab = Lab::new(&format!("[{}]", crate::lab::service("web", "true", "")));

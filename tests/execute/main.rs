@@ -1,6 +1,8 @@
 //! `hlctl execute` through the binary: order, windows, policy, refusals, kills, output.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+#[path = "../needs/mod.rs"]
+mod needs;
 mod changed;
 mod kills;
 mod lab;
@@ -8,3 +10,4 @@ mod logs;
 mod order;
 mod output;
 mod policy;
+mod systemd;

@@ -91,6 +91,7 @@ pub fn plan(steps: &[Step]) -> Plan {
         digest: String::new(),
         commit: None,
         override_sha256: None,
+        project: vec![],
         asks: vec![],
         steps: steps.to_vec(),
         verify: None,

@@ -34,6 +34,18 @@ fn every_error_is_told_with_file_line_and_column() {
 }
 
 #[test]
+fn a_roll_back_that_a_runtime_does_not_have_is_warned_of() {
+    let mut lab = Lab::new();
+    lab.host(
+        "piha",
+        "services:\n- {name: web, on_failure: rollback}\n- {name: made, on_failure: rollback, recipes: {redeploy: [[make]]}}\n\
+         - {name: unit, runtime: systemd, on_failure: rollback}\n- {name: job, runtime: nomad}\n",
+    );
+    lab.type_in("check");
+    assert_session!(lab);
+}
+
+#[test]
 fn wrong_uses_say_what_to_do() {
     let mut lab = Lab::new();
     lab.type_in("check hosts");

@@ -4,6 +4,7 @@
 use crate::flow::action::Outcome;
 use crate::flow::config::Config;
 use crate::flow::desired::{Desired, Host};
+use crate::flow::diff;
 use crate::flow::hostfile::Service;
 use crate::flow::plan::Plan;
 use crate::flow::reconcile::CLOCK_TOLERANCE_MS;
@@ -74,9 +75,7 @@ fn difference(entry: &Entry, plan: &Plan) -> Option<String> {
     let now = serde_json::to_value(plan).ok()?;
     let text = |value| serde_json::to_string_pretty(value).ok().map(|text| text + "\n");
     let (approved, now) = (text(&approved)?, text(&now)?);
-    let mut options = diffy::DiffOptions::new();
-    options.set_context_len(2).set_original_filename("approved").set_modified_filename("now");
-    Some(options.create_patch(&approved, &now).to_string())
+    Some(diff::unified((&approved, "approved"), (&now, "now")))
 }
 
 /// Returns why an action waits for its node's maintenance window, if it does. One that has expired does not wait.

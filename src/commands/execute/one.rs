@@ -40,10 +40,9 @@ pub struct Running {
 pub fn run(shared: &Shared<'_>, entry: &Entry, node: &mut Node) -> End {
     if let Verdict::Stays(why) = claim::judge(shared.desired, shared.config, entry, &shared.cx.secrets, shared.cx.now())
     {
-        shared.report(|r| {
-            r.errors.push(format!("{} stays approved: {why}", entry.action.id));
-            r.left.insert(entry.action.id.clone(), why);
-        });
+        // An error, and so not among those that are left for a reason of this pass.
+        let error = format!("{} stays approved: {why}\nhelp: mend the host file (`hlctl check`)", entry.action.id);
+        shared.report(|r| r.errors.push(error));
         return End::Left;
     }
     run_one(shared, &entry.action.id, node).unwrap_or_else(|e| {
@@ -78,7 +77,7 @@ fn run_one(shared: &Shared<'_>, id: &ActionId, node: &mut Node) -> Result<End, N
     })?;
     match verdict {
         Some(Verdict::Runs { plan, host, service, unpinned }) => {
-            (shared.say)(&format!("{id}: {} steps on {}", plan.steps.len(), host.node));
+            (shared.say)(&format!("{id}: {} on {}", super::steps(&plan), host.node));
             tell::started(shared, &claimed.action);
             let ran = run_plan(shared, &claimed, &plan, host, service, node)?;
             let outcome = Outcome { unpinned, ..ran.outcome.clone() };

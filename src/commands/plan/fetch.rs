@@ -23,7 +23,8 @@ pub fn into(cx: &Context, root: &Root, desired: &Desired, entry: &mut Entry) -> 
     if asks.is_empty() || entry.state != State::Pending {
         return Ok(());
     }
-    let asker = Asker { asks: &asks, compose: None, home: cx.home.as_deref() };
+    let home = cx.home();
+    let asker = Asker { asks: &asks, compose: None, home: home.as_deref() };
     let mut fetched = asker.fetched(cx.now()).map_err(|e| format!("cannot fetch on {}: {e}", host.node))?;
     fetched.diff = mask(&fetched.diff, &cx.secrets);
     let plan = Plan::make(host, Some(service), action.kind, Some(&fetched.to)).map_err(|e| e.to_string())?;

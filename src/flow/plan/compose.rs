@@ -1,7 +1,8 @@
 //! The steps of Docker Compose. A redeploy fetches before it disturbs: the commit, the images, the build.
 
 use super::super::hostfile::{OnFailure, Service};
-use super::make::{Made, Maker, words};
+use super::super::project::COMPOSE_FILES;
+use super::make::{Made, Maker, by_name, words};
 use super::{Ask, Phase, Step, What, name};
 
 impl Maker<'_> {
@@ -13,17 +14,17 @@ impl Maker<'_> {
         } else {
             self.step(words(&[&["docker", "restart"], &containers[..]].concat()), Phase::Apply, None)
         };
-        (vec![self.containers_ask(service)], vec![step])
+        let asks = [vec![self.containers_ask(service)], self.compose_file_ask(service, &step)].concat();
+        (asks, vec![step])
     }
 
     /// Brings a project to what the repository says.
     pub fn compose_redeploy(&self, service: &Service) -> Made {
         let fetch = |argv: &[&str]| self.step(words(argv), Phase::Fetch, None);
-        let asks = vec![
-            self.commit_ask(),
-            self.containers_ask(service),
-            self.ask(What::Config, self.compose(service, &["config"], Phase::Fetch)),
-        ];
+        let config = self.compose(service, &["config"], Phase::Fetch);
+        let file = self.compose_file_ask(service, &config);
+        let asks = vec![self.commit_ask(), self.containers_ask(service), self.ask(What::Config, config)];
+        let asks = [asks, file].concat();
         let mut steps = vec![
             self.git(),
             // What cannot be pulled may be here already: the last of these steps finds out.
@@ -91,7 +92,20 @@ impl Maker<'_> {
             argv.extend(words(&["--profile", profile.as_str()]));
         }
         argv.extend(words(verb));
-        Step { compose: true, ..self.step(argv, phase, home) }
+        Step { compose: true, ..by_name(self.step(argv, phase, home)) }
+    }
+
+    /// Returns the question for the name of the project's Compose file, where a step has to be told it. It comes with
+    /// the repository, so only then it can be answered.
+    pub fn compose_file_ask(&self, service: &Service, step: &Step) -> Vec<Ask> {
+        if !step.names(name::COMPOSE_FILE) {
+            return Vec::new();
+        }
+        let file = self.compose_file(service);
+        let (home, folder) = self.below_repo(file.rsplit_once('/').map_or(".", |(folder, _)| folder));
+        let names = COMPOSE_FILES.iter().flat_map(|file| ["-o", "-name", file]).skip(1);
+        let argv = [&["find", &folder, "-maxdepth", "1", "("][..], &names.collect::<Vec<_>>(), &[")"]].concat();
+        vec![self.ask(What::ComposeFile, self.step(words(&argv), Phase::Fetch, home))]
     }
 
     /// Returns the project's Compose file below the repository.
@@ -101,7 +115,8 @@ impl Maker<'_> {
             Some(file) if is_yaml(&file) => file,
             folder => {
                 let folder = folder.unwrap_or_else(|| format!("services/{}", service.name));
-                let base = self.host.compose_files.get(&service.name).map_or("docker-compose.yml", String::as_str);
+                let project = self.host.projects.get(&service.name);
+                let base = project.and_then(|p| p.file.as_deref()).unwrap_or(name::COMPOSE_FILE);
                 format!("{folder}/{base}")
             }
         }

@@ -61,11 +61,16 @@ impl Maker<'_> {
             (Runtime::Swarm, ActionType::Redeploy) => {
                 let (home, file) = self.below_repo(&self.compose_file(service));
                 let argv = words(&["docker", "stack", "deploy", "--compose-file", &file, name]);
-                return Ok((vec![self.stack(name)], vec![self.step(argv, Phase::Apply, home)]));
+                let deploy = by_name(self.step(argv, Phase::Apply, home));
+                let asks = [vec![self.stack(name)], self.compose_file_ask(service, &deploy)].concat();
+                return Ok((asks, vec![deploy]));
             }
-            (Runtime::Systemd, ActionType::ContainerRestart) => vec![self.systemctl(&["restart", name])],
+            (Runtime::Systemd, ActionType::ContainerRestart) => {
+                return Ok((vec![self.unit(name)], vec![self.systemctl(&["restart", name])]));
+            }
             (Runtime::Systemd, ActionType::Redeploy) => {
-                vec![self.systemctl(&["daemon-reload"]), self.systemctl(&["restart", name])]
+                let steps = vec![self.systemctl(&["daemon-reload"]), self.systemctl(&["restart", name])];
+                return Ok((vec![self.unit(name)], steps));
             }
             (Runtime::Nomad, ActionType::ContainerRestart) => vec![apply(&["nomad", "job", "restart", "-yes", name])],
             (Runtime::Nomad, ActionType::Redeploy) => {
@@ -108,6 +113,12 @@ impl Maker<'_> {
         let user = self.service.is_some_and(|s| s.settings.scope == Scope::User);
         let program: &[&str] = if user { &["systemctl", "--user"] } else { &["systemctl"] };
         self.step(self::words(&[program, words].concat()), Phase::Apply, None)
+    }
+
+    /// Returns the question for a unit's state.
+    fn unit(&self, name: &str) -> Ask {
+        let show = self.systemctl(&["show", "--property=LoadState,ActiveState,Type,Result,NRestarts", name]);
+        self.ask(What::Unit, Step { phase: Phase::Fetch, ..show })
     }
 
     /// Returns the question for a stack's services.
@@ -218,6 +229,12 @@ impl Maker<'_> {
             }
         }
     }
+}
+
+/// Returns a step that says so where it holds the name of a Compose file that only the node knows.
+pub fn by_name(step: Step) -> Step {
+    let named = step.named || step.argv.iter().any(|word| word.contains(name::COMPOSE_FILE));
+    Step { named, ..step }
 }
 
 /// Returns a command's words.

@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::tail::{marker, parse_marker};
-use super::{HEAD, head_path, tail_path};
+use super::{CONFIG, HEAD, head_path, tail_path};
 use crate::flow::sort;
 
 /// Returns the executions whose output a folder holds, oldest first; none where there is no folder.
@@ -19,6 +19,14 @@ pub fn executions(dir: &Path) -> io::Result<Vec<String>> {
     let mut found: Vec<String> = heads.filter_map(|n| n.strip_suffix(".log").map(str::to_owned)).collect();
     sort::by(&mut found, Ord::cmp);
     Ok(found)
+}
+
+/// Returns the rendered Compose config that was deployed last, and the execution that deployed it.
+pub fn last_config(dir: &Path) -> Option<(String, String)> {
+    let names = std::fs::read_dir(dir).ok()?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let newest = names.filter_map(|name| name.strip_suffix(CONFIG).map(str::to_owned)).max()?;
+    let text = std::fs::read_to_string(dir.join(format!("{newest}{CONFIG}"))).ok()?;
+    Some((newest, text))
 }
 
 /// Returns an execution's output, with a line where something was left out.

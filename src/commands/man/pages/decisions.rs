@@ -123,6 +123,12 @@ pub const PAGES: &[Page] = &[
              project's files. They are noted in the action: whoever approves it, by whichever way, pins the newest of these \
              commits by its full name, and that commit is deployed even if the remote has moved on. A repository that is \
              beyond it by then is not deployed.",
+            "Of a Compose project on this machine, the digest also covers the files that its config is rendered from: the \
+             Compose file, what it includes and extends, the overrides, `.env` and the files of variables. The plan holds \
+             their sums, the lines of Compose files, and of variables only the names. One that changes between the approval \
+             and the pass that executes it is refused; what a redeploy itself pulls is not such a change.",
+            "Where a redeploy was executed before, `plan` and `show` have this machine render the config (other nodes with \
+             `--fetch` only) and print how it differs from the one that was deployed last, without the values of secrets.",
         ],
         examples: &[
             ("What would happen on one node:", &["hlctl plan --node piha"]),

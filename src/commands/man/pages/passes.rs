@@ -162,7 +162,8 @@ pub const PAGES: &[Page] = &[
             "A step that takes too long is ended with all that it started. Where the service has a `check:`, the action is \
              completed only when the service was healthy without a break for `min_healthy` within `healthy_deadline`; the \
              result of the check is also written as an event. Without a `check:`, the engine is asked: containers have to run, \
-             and be healthy where they have a health check, without being started again. Where health does not come, the last \
+             and be healthy where they have a health check, without being started again; a unit of systemd has to be active, \
+             a stack's services to have their replicas. Where health does not come, the last \
              lines of the containers' logs are in the result.",
             "`on_failure: rollback` then restores the commit (`git reset --keep`) and the images that ran before, once. The \
              images are kept under the names `hlctl-before/SERVICE:N`, so that no clean-up takes them. The result says \

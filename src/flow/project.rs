@@ -1,0 +1,242 @@
+//! A Compose project on this machine, as the files say from which Compose renders its config: what they hold, which
+//! others they name, and the secrets in them. Reads words; opens nothing.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::mask::{MASK, is_secret, mask, secrets_of_env_file};
+use super::{diff, sort};
+
+/// What Compose looks for in a project's folder, in its order.
+pub const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
+
+/// What Compose adds to the file that it found by itself.
+pub const OVERRIDE_FILES: [&str; 4] =
+    ["compose.override.yaml", "compose.override.yml", "docker-compose.override.yml", "docker-compose.override.yaml"];
+
+/// Most lines of a file that a plan holds; its digest covers all of them.
+const MOST_LINES: usize = 500;
+
+/// A project's files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Project {
+    /// The name of its Compose file, where that is there.
+    pub file: Option<String>,
+    /// The files from which its config is rendered.
+    pub sources: Vec<Source>,
+    /// The secrets in them.
+    pub secrets: Vec<String>,
+}
+
+/// One of a project's files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Its path as seen from the project's folder.
+    pub path: String,
+    /// The sha256 of its bytes, or why there is none: `missing`, `unreadable`, `too_large`.
+    pub sha256: String,
+    /// What it says: a Compose file's lines, of a file of variables only their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<String>,
+}
+
+/// What a file of a project is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A Compose file.
+    Compose,
+    /// A file of `NAME=value` lines.
+    Variables,
+}
+
+impl Kind {
+    /// Returns a file's lines as a plan may hold them.
+    pub fn lines(self, text: &str) -> Vec<String> {
+        let lines = text.lines().take(MOST_LINES);
+        match self {
+            Self::Compose => lines.map(str::to_owned).collect(),
+            Self::Variables => lines.filter_map(variable).collect(),
+        }
+    }
+
+    /// Returns the secret values in a file.
+    pub fn secrets(self, text: &str) -> Vec<String> {
+        match self {
+            Self::Compose => secrets_of_compose_file(text),
+            Self::Variables => secrets_of_env_file(text),
+        }
+    }
+}
+
+/// Returns the name that a line of an env file sets.
+fn variable(line: &str) -> Option<String> {
+    let line = line.trim();
+    let name = line.split_once('=').map_or(line, |(name, _)| name).trim_end();
+    (!name.is_empty() && !name.starts_with('#')).then(|| name.to_owned())
+}
+
+/// Returns the values of variables that are secret by their names. What is taken from elsewhere is no secret, and only
+/// what looks like a variable counts, or half of Compose's own words would.
+fn secrets_of_compose_file(text: &str) -> Vec<String> {
+    if !["TOKEN", "PASSWORD", "SECRET", "KEY"].iter().any(|word| text.contains(word)) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    collect_secrets(&serde_yaml::from_str(text).unwrap_or_default(), &mut found);
+    found
+}
+
+fn collect_secrets(value: &serde_yaml::Value, found: &mut Vec<String>) {
+    use serde_yaml::Value;
+    let secret = |name: &str, value: String| {
+        let is_elsewhere = value.starts_with('$') || name.ends_with("_FILE");
+        (is_variable(name) && !is_elsewhere && is_secret(name, &value)).then_some(value)
+    };
+    match value {
+        Value::Mapping(map) => {
+            for (name, value) in map {
+                found.extend(name.as_str().zip(scalar(value)).and_then(|(name, value)| secret(name, value)));
+                collect_secrets(value, found);
+            }
+        }
+        Value::Sequence(all) => all.iter().for_each(|value| collect_secrets(value, found)),
+        Value::String(text) => found.extend(text.split_once('=').and_then(|(name, v)| secret(name, v.to_owned()))),
+        _ => {}
+    }
+}
+
+/// Returns a value as the text that a variable gets.
+fn scalar(value: &serde_yaml::Value) -> Option<String> {
+    match value {
+        serde_yaml::Value::String(text) => Some(text.clone()),
+        serde_yaml::Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// Returns a rendered config in one order and without secrets, so that two can be held against each other whichever
+/// command rendered them; none where it is no map.
+pub fn normal_config(text: &str, secrets: &[String]) -> Option<String> {
+    let config = serde_yaml::from_str::<serde_yaml::Value>(text).ok().filter(serde_yaml::Value::is_mapping)?;
+    let text = serde_yaml::to_string(&in_order(config)).ok()?;
+    Some(mask(&text, secrets))
+}
+
+/// Sorts the keys of all maps, and masks the values of variables that are secret by their names.
+fn in_order(value: serde_yaml::Value) -> serde_yaml::Value {
+    use serde_yaml::Value;
+    match value {
+        Value::Mapping(map) => {
+            let hidden = |key: &Value, value: Value| match (key.as_str(), scalar(&value)) {
+                (Some(name), Some(text)) if is_variable(name) && is_secret(name, &text) => MASK.into(),
+                _ => in_order(value),
+            };
+            let mut pairs: Vec<(Value, Value)> =
+                map.into_iter().map(|(key, v)| (key.clone(), hidden(&key, v))).collect();
+            sort::by(&mut pairs, |a, b| a.0.as_str().cmp(&b.0.as_str()));
+            Value::Mapping(pairs.into_iter().collect())
+        }
+        Value::Sequence(all) => Value::Sequence(all.into_iter().map(in_order).collect()),
+        Value::String(text) => match text.split_once('=') {
+            Some((name, value)) if is_variable(name) && is_secret(name, value) => format!("{name}={MASK}").into(),
+            _ => Value::String(text),
+        },
+        other => other,
+    }
+}
+
+/// Returns how a rendered config differs from an earlier one, as a unified diff; empty where it does not.
+pub fn config_diff(before: &str, now: &str) -> String {
+    diff::unified((before, "deployed"), (now, "now"))
+}
+
+fn is_variable(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+}
+
+/// Returns the files that a Compose file names and that its config is rendered from: what it includes and extends, and
+/// the variables of its services. What a variable names is known only once it is rendered.
+pub fn named_files(text: &str) -> BTreeSet<(String, bool)> {
+    // Most files name none, and need not be taken apart.
+    if !["env_file", "extends", "include"].iter().any(|word| text.contains(word)) {
+        return BTreeSet::new();
+    }
+    let Ok(serde_yaml::Value::Mapping(root)) = serde_yaml::from_str::<serde_yaml::Value>(text) else {
+        return BTreeSet::new();
+    };
+    let mut found = BTreeSet::new();
+    let mut add = |value: Option<&serde_yaml::Value>, is_compose: bool| {
+        let paths = value.map(paths).unwrap_or_default().into_iter();
+        found.extend(paths.filter(|path| !path.contains('$')).map(|path| (path, is_compose)));
+    };
+    let included = match root.get("include") {
+        Some(serde_yaml::Value::Sequence(all)) => all.clone(),
+        other => other.cloned().into_iter().collect(),
+    };
+    for one in &included {
+        add(Some(one), true);
+        add(one.get("env_file"), false);
+    }
+    let services = root.get("services").and_then(serde_yaml::Value::as_mapping);
+    for service in services.into_iter().flat_map(|services| services.values()) {
+        add(service.get("env_file"), false);
+        add(service.get("extends").and_then(|extends| extends.get("file")), true);
+    }
+    found
+}
+
+/// Returns the paths of a value: one, a list of them, or maps that hold a `path`.
+fn paths(value: &serde_yaml::Value) -> Vec<String> {
+    match value {
+        serde_yaml::Value::String(path) => vec![path.clone()],
+        serde_yaml::Value::Sequence(all) => all.iter().flat_map(paths).collect(),
+        serde_yaml::Value::Mapping(map) => map.get("path").map(paths).unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_a_compose_file_names_are_found_in_each_form() {
+        let text = "include: [a.yml, {path: [b.yml, c.yml], env_file: d.env}]\nservices:\n  w:\n    env_file: e.env\n    \
+                    extends: {file: f.yml, service: w}\n  v:\n    env_file: [g.env, {path: h.env, required: false}, '${X}.env']\n    \
+                    extends: w\n";
+        let found = named_files(text);
+        let of =
+            |is_compose: bool| found.iter().filter(|f| f.1 == is_compose).map(|f| f.0.as_str()).collect::<String>();
+        assert_eq!(of(true), "a.ymlb.ymlc.ymlf.yml");
+        assert_eq!(of(false), "d.enve.envg.envh.env");
+        assert!(named_files("services: {w: {env_file: [").is_empty() && named_files("include").is_empty());
+    }
+
+    #[test]
+    fn a_rendered_config_is_the_same_in_each_order_and_holds_no_secret() {
+        let v1 = "version: '3'\nservices:\n  w: {image: x, environment: {A: '1', DB_PASSWORD: hunter22}}\n";
+        let v2 = "services:\n  w: {environment: {DB_PASSWORD: other-one, A: '1'}, image: x}\nversion: '3'\n";
+        let normal = |text: &str| normal_config(text, &[]).unwrap();
+        assert_eq!(normal(v1), normal(v2));
+        assert!(config_diff(&normal(v1), &normal(v2)).is_empty());
+        let changed =
+            v1.replace("image: x", "image: 'y:token-1'").replace("{A: '1', DB", "[A=1, 'API_TOKEN=abcdef'], l: {DB");
+        let changed = normal_config(&changed, &["token-1".to_owned()]).unwrap();
+        assert!(!changed.contains("abcdef") && !changed.contains("token-1"), "{changed}");
+        assert!(config_diff(&normal(v1), &changed).contains("\n+    image: y:***\n"), "{changed}");
+        assert_eq!(normal_config("no map", &[]), None);
+    }
+
+    #[test]
+    fn values_of_variables_stay_out_of_the_lines_and_literal_secrets_are_known() {
+        assert_eq!(
+            Kind::Variables.lines("# x\nexport A=1\n\nDB_PASS=hunter22\nBARE\n"),
+            ["export A", "DB_PASS", "BARE"]
+        );
+        let text = "services:\n  w:\n    environment:\n      DB_PASSWORD: 'hunter22'\n      X_KEY: ${FROM_ENV}\n      \
+                    P_PASSWORD_FILE: /run/secrets/p\n      key: abcdef1\n  v: {environment: [API_TOKEN=abcdef], l: {PIN_KEY: 123456}}\n";
+        assert_eq!(Kind::Compose.secrets(text), ["hunter22", "abcdef", "123456"]);
+        assert_eq!(Kind::Compose.lines("a\n b\n"), ["a", " b"]);
+    }
+}
