@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Compose;
-use super::engine::{self, Container};
 use super::step::{home_dir, plain_words};
+use crate::flow::engine::{self, Container};
 use crate::flow::health::Health;
 use crate::flow::plan::{Ask, Commit, Fetched, Step, What, name};
 use crate::flow::ssh::{self, CONNECT_TIMEOUT_S};

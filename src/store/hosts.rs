@@ -158,6 +158,13 @@ fn project(file: &HostFile, service: &Service, home: Option<&Path>) -> Option<Pa
 /// What Compose looks for in a project's folder, in its order.
 const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
 
+/// Returns the folder of a service's Compose project on this machine, as Compose labels its containers with it.
+pub fn project_folder(file: &HostFile, service: &Service, home: Option<&Path>) -> Option<PathBuf> {
+    let path = project(file, service, home)?;
+    let folder = if path.is_file() { path.parent().map(Path::to_owned)? } else { path };
+    Some(folder.canonicalize().unwrap_or(folder))
+}
+
 /// Returns the secrets in the `.env` files of the Compose projects on this machine.
 pub fn env_secrets(desired: &Desired, home: Option<&Path>) -> Vec<String> {
     let mut secrets = Vec::new();

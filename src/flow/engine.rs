@@ -1,7 +1,7 @@
 //! What the container engine says: the state of containers, the images of a rendered config, the bytes that a
 //! clean-up freed. Reads words; runs nothing.
 
-use crate::flow::health::Health;
+use super::health::Health;
 
 /// A container at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
