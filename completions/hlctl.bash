@@ -19,6 +19,9 @@ _hlctl() {
             hlctl,actions)
                 cmd="hlctl__subcmd__actions"
                 ;;
+            hlctl,agent)
+                cmd="hlctl__subcmd__agent"
+                ;;
             hlctl,approve)
                 cmd="hlctl__subcmd__approve"
                 ;;
@@ -105,6 +108,9 @@ _hlctl() {
                 ;;
             hlctl__subcmd__help,actions)
                 cmd="hlctl__subcmd__help__subcmd__actions"
+                ;;
+            hlctl__subcmd__help,agent)
+                cmd="hlctl__subcmd__help__subcmd__agent"
                 ;;
             hlctl__subcmd__help,approve)
                 cmd="hlctl__subcmd__help__subcmd__approve"
@@ -221,7 +227,7 @@ _hlctl() {
 
     case "${cmd}" in
         hlctl)
-            opts="-v -h -V --root --hosts --json --verbose --color --node --help --version init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help"
+            opts="-v -h -V --root --hosts --json --verbose --color --node --help --version init observe reconcile execute prune agent events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -258,6 +264,40 @@ _hlctl() {
             fi
             case "${prev}" in
                 --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hosts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hlctl__subcmd__agent)
+            opts="-v -h --dry-run --every --node --root --hosts --json --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --every)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --node)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -617,7 +657,7 @@ _hlctl() {
             return 0
             ;;
         hlctl__subcmd__help)
-            opts="init observe reconcile execute prune events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help"
+            opts="init observe reconcile execute prune agent events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -631,6 +671,20 @@ _hlctl() {
             return 0
             ;;
         hlctl__subcmd__help__subcmd__actions)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hlctl__subcmd__help__subcmd__agent)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -34,6 +34,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand reconcile 'Compare the desired state with the world and queue what it takes (a pass)'
             cand execute 'Run what was approved (a pass)'
             cand prune 'Remove what is old and no longer needed (a pass)'
+            cand agent 'Look at this node''s services and write what changed as events (a pass)'
             cand events 'Show the event log'
             cand ingest 'Take events in as JSON lines from standard input'
             cand approve 'Approve pending actions'
@@ -115,6 +116,19 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
             cand --dry-run 'Say what would go, change nothing'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;agent'= {
+            cand --every 'Repeat the pass, with this pause between (10s, 1m)'
+            cand --node 'This machine''s name among the nodes'
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --dry-run 'Say what was seen and would be written, write nothing'
             cand --json 'Print JSON instead of tables'
             cand -v 'Say more on stderr'
             cand --verbose 'Say more on stderr'
@@ -429,6 +443,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand reconcile 'Compare the desired state with the world and queue what it takes (a pass)'
             cand execute 'Run what was approved (a pass)'
             cand prune 'Remove what is old and no longer needed (a pass)'
+            cand agent 'Look at this node''s services and write what changed as events (a pass)'
             cand events 'Show the event log'
             cand ingest 'Take events in as JSON lines from standard input'
             cand approve 'Approve pending actions'
@@ -459,6 +474,8 @@ set edit:completion:arg-completer[hlctl] = {|@words|
         &'hlctl;help;execute'= {
         }
         &'hlctl;help;prune'= {
+        }
+        &'hlctl;help;agent'= {
         }
         &'hlctl;help;events'= {
         }

@@ -71,6 +71,8 @@ pub enum Command {
     Execute(Execute),
     /// Remove what is old and no longer needed (a pass)
     Prune(Prune),
+    /// Look at this node's services and write what changed as events (a pass)
+    Agent(Agent),
     /// Show the event log
     Events(Events),
     /// Take events in as JSON lines from standard input
@@ -195,6 +197,21 @@ pub struct Execute {
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: u16,
     /// Say what would run, run nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub every: Every,
+    #[command(flatten)]
+    pub this: ThisNode,
+}
+
+/// Look at this node's services and write what changed as events
+///
+/// What is looked at stands in hosts/NODE/services.yaml. Only changes are written, and everything again every
+/// agent.refresh of config.yaml.
+#[derive(Debug, Args)]
+pub struct Agent {
+    /// Say what was seen and would be written, write nothing
     #[arg(long)]
     pub dry_run: bool,
     #[command(flatten)]

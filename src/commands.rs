@@ -6,6 +6,7 @@ pub mod observe;
 pub mod prune;
 pub mod events;
 pub mod ingest;
+pub mod agent;
 pub mod reconcile;
 pub mod queue;
 pub mod select;

@@ -11,8 +11,13 @@ use connect::ConnectError;
 
 mod command;
 mod connect;
+pub mod crowd;
+pub mod disk;
+pub mod docker;
 mod http;
+pub mod machine;
 mod mqtt;
+pub mod systemd;
 mod tunnel;
 
 /// How long a check may take unless said otherwise.

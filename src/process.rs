@@ -205,11 +205,21 @@ pub fn ask(argv: &[OsString], dir: Option<&Path>, within: Duration) -> io::Resul
     Ok(Answer { ended, output: String::from_utf8_lossy(&output).into_owned() })
 }
 
-/// Runs a short command to its end and returns its standard output, if it ended with 0 in time; what it says on
-/// standard error is not wanted.
-pub fn output(argv: &[OsString], dir: Option<&Path>, within: Duration) -> Option<String> {
-    let (program, arguments) = argv.split_first()?;
-    let mut command = duct::cmd(program, arguments).stdin_null().stderr_null().stdout_capture().unchecked();
+/// What a command wrote, its two streams apart.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// Whether it ended with 0.
+    pub is_success: bool,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+/// Runs a short command to its end; none where it did not end in time, and then it is killed.
+pub fn said(argv: &[OsString], dir: Option<&Path>, within: Duration) -> io::Result<Option<Said>> {
+    let (program, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut command = duct::cmd(program, arguments).stdin_null().stderr_capture().stdout_capture().unchecked();
     if let Some(dir) = dir {
         command = command.dir(dir);
     }
@@ -217,15 +227,25 @@ pub fn output(argv: &[OsString], dir: Option<&Path>, within: Duration) -> Option
         c.process_group(0);
         Ok(())
     };
-    let handle = command.before_spawn(own_group).start().ok()?;
+    let handle = command.before_spawn(own_group).start()?;
     let answer = handle.wait_timeout(within);
     if !matches!(answer, Ok(Some(_))) {
         handle.pids().iter().filter_map(|pid| Pid::from_raw(i32::try_from(*pid).ok()?)).for_each(|pid| {
             group::signal(pid, Signal::KILL);
         });
     }
-    let answer = answer.ok()??;
-    answer.status.success().then(|| String::from_utf8_lossy(&answer.stdout).into_owned())
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok(answer?.map(|answer| Said {
+        is_success: answer.status.success(),
+        stdout: text(&answer.stdout),
+        stderr: text(&answer.stderr),
+    }))
+}
+
+/// Runs a short command to its end and returns its standard output, if it ended with 0 in time; what it says on
+/// standard error is not wanted.
+pub fn output(argv: &[OsString], dir: Option<&Path>, within: Duration) -> Option<String> {
+    said(argv, dir, within).ok()?.filter(|said| said.is_success).map(|said| said.stdout)
 }
 
 /// Adds bytes to a buffer that keeps the last of them.

@@ -68,6 +68,10 @@ pub fn run(command: Command, cx: &Context) -> Result<Exit> {
             };
             repeat(cx, args.every.every, &|cx| emit(cx, &commands::execute::run(cx, &args, &say)?))
         }
+        Command::Agent(args) => {
+            let cx = &cx.on(args.this.node.as_ref());
+            repeat(cx, args.every.every, &|cx| emit(cx, &commands::agent::run(cx, &args)?))
+        }
         Command::Events(args) => tolerate_closed(commands::events::stream(cx, &args, &mut std::io::stdout().lock())),
         Command::Ingest(args) => emit(cx, &commands::ingest::run(cx, &args, std::io::stdin(), &note_line)?),
         Command::Prune(args) => repeat(cx, args.every.every, &|cx| emit(cx, &commands::prune::run(cx, &args)?)),

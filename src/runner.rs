@@ -20,7 +20,6 @@ pub use known::Asker;
 pub use verdict::{Failure, MAY_STILL_RUN, Reason};
 
 mod compose;
-mod engine;
 pub mod gate;
 mod known;
 pub mod log;

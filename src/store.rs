@@ -12,6 +12,7 @@ pub mod events;
 pub mod world;
 pub mod drift;
 pub mod silences;
+pub mod agent;
 pub mod actions;
 pub mod transition;
 pub mod ended;

@@ -15,6 +15,7 @@ pub mod observe;
 pub mod prune;
 pub mod events;
 pub mod ingest;
+pub mod agent;
 pub mod reconcile;
 pub mod plan;
 pub mod queue;

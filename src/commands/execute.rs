@@ -26,6 +26,8 @@ mod one;
 mod tell;
 mod turns;
 
+pub use one::{masked, working_dir};
+
 /// What a pass did.
 #[derive(Debug, Default, Serialize)]
 pub struct ExecuteReport {

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Compose;
-use super::engine::{self, Container};
 use super::step::{home_dir, plain_words};
 use super::unit::Unit;
+use crate::flow::engine::{self, Container};
 use crate::flow::health::Health;
 use crate::flow::plan::{Ask, Commit, Fetched, Step, What, name};
 use crate::flow::project::COMPOSE_FILES;

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::engine::Watcher;
 use super::known::Asker;
 use super::log::Log;
 use super::step::Steps;
 use super::unit;
 use super::verdict::{Failure, Reason, plain};
 use crate::flow::action::Outcome;
+use crate::flow::engine::Watcher;
 use crate::flow::health::Health;
 use crate::flow::mask::mask;
 use crate::flow::plan::{ENGINE, Plan, Verify, What};

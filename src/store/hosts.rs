@@ -155,6 +155,13 @@ fn project_path(file: &HostFile, service: &Service, home: Option<&Path>) -> Opti
     Some(own.unwrap_or_else(|| repo.join("services").join(service.name.as_str())))
 }
 
+/// Returns the folder of a service's Compose project on this machine, as Compose labels its containers with it.
+pub fn project_folder(file: &HostFile, service: &Service, home: Option<&Path>) -> Option<PathBuf> {
+    let path = project_path(file, service, home)?;
+    let folder = if path.is_file() { path.parent().map(Path::to_owned)? } else { path };
+    Some(folder.canonicalize().unwrap_or(folder))
+}
+
 /// Returns the override's path as its node sees it: there, the hosts lie in its checkout of the repository.
 fn override_path(real_hosts: &Path, below: &str, connection: &Connection) -> String {
     match connection {

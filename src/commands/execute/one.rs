@@ -137,13 +137,13 @@ fn run_plan(
 }
 
 /// Returns where a host's recipes and checks run on this machine: in its repository, else in the home.
-fn working_dir(host: &Host, home: Option<&Path>) -> Option<PathBuf> {
+pub fn working_dir(host: &Host, home: Option<&Path>) -> Option<PathBuf> {
     let repo = host.file.repo.as_ref().map_or("~", |repo| repo.as_str());
     on_this_machine(repo, home).filter(|dir| dir.is_dir())
 }
 
 /// Returns what a check saw without the secrets in it: it goes into the event log and the record.
-fn masked(health: Health, secrets: &[String]) -> Health {
+pub fn masked(health: Health, secrets: &[String]) -> Health {
     match health {
         Health::Healthy => Health::Healthy,
         Health::Unhealthy { reason, detail } => Health::Unhealthy { reason, detail: mask(&detail, secrets) },

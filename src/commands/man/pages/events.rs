@@ -3,7 +3,46 @@
 use super::{DONE, FAILED, PASS_DONE, Page, USAGE};
 
 /// The pages.
-pub const PAGES: &[Page] = &[PRUNE, EVENTS, INGEST];
+pub const PAGES: &[Page] = &[AGENT, PRUNE, EVENTS, INGEST];
+
+const AGENT: Page = Page {
+    name: "hlctl-agent",
+    text: &[
+        "Looks at what `hosts/NODE/services.yaml` says of this node, and writes what changed as events. Services with \
+         `monitor: false` are not looked at. NODE is this machine's name among the nodes (`--node`, `HLCTL_NODE`, else the \
+         host name, also as an alias).",
+        "Compose: the containers of the project, found by its folder, its `project:` or its usual name, or those that \
+         `containers:` names, must run; one that ended with 0 may rest beside one that runs. One that the engine restarts \
+         again and again is not running. Without a `check:`, the engine's health check counts too. Systemd: the unit must be \
+         active; one that runs once must have ended well. Swarm: each service of the stack must have its replicas. A \
+         `check:` must pass for any of them, from this node; where it passes, a service that no engine here knows counts as \
+         healthy. Runtimes `command` and `nomad` have nothing but their check.",
+        "A service is unhealthy for `containers_not_running` where its containers, unit or replicas do not run (a restart is \
+         what mends it), for `mqtt_unreachable` or else for `check_failed`, after `agent.unhealthy_after` passes in a row \
+         that saw it fail; healthy at once. One of which there is nothing on this machine is written as \
+         `service_removed`, so that it counts as missing. What is starting is neither.",
+        "Everything is written again every `agent.refresh`, be it healthy or not, so that a control plane that is new or has \
+         lost its world fills it. A heartbeat with the facts of the node comes as often, but at least every five minutes and \
+         three times within `silent_after`: run a pass at least that often. The disk's pressure is high where the fullest of \
+         the disks of the system, of Docker and of the root is used to `disk.high` of `host.yaml`, else \
+         `agent.disk_high`, and normal again five points below.",
+        "What cannot be asked, as while Docker does not answer, is unknown, not unhealthy: nothing is written of it, it is \
+         said on standard error, and the pass ends with 1. A broken host file gets its heartbeat all the same. All looks are \
+         made side by side, each with a time-out.",
+    ],
+    examples: &[
+        ("See what this node's services look like, without writing:", &["hlctl agent --dry-run"]),
+        ("Run it every ten seconds under another name than the host's:", &["hlctl agent --node piha --every 10s"]),
+    ],
+    exits: &[PASS_DONE, (1, "Something could not be asked, or not be written: the rest was done."), USAGE],
+    environment: &[("HLCTL_NODE", "See hlctl(1)."), ("DOCKER_HOST", "And what else Docker's own program reads.")],
+    files: &[
+        ("hosts/NODE/services.yaml, hosts/NODE/host.yaml", "What should run on this node."),
+        ("events/YYYY-MM-DD/agent-NODE.jsonl", "What it writes."),
+        ("state/agent_memory.json", "What it has written before. A hint: removing it only repeats events."),
+    ],
+    see: &["hlctl", "hlctl-observe", "hlctl-ingest", "hlctl-files(5)"],
+};
 
 const PRUNE: Page = Page {
     name: "hlctl-prune",

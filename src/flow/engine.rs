@@ -1,8 +1,8 @@
 //! What the container engine says: the state of containers, the images of a rendered config, the bytes that a
 //! clean-up freed. Reads words; runs nothing.
 
-use crate::flow::health::Health;
-use crate::flow::sort;
+use super::health::Health;
+use super::sort;
 
 /// A container at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,196 @@
+//! `hlctl agent`: looks at this node's services and writes what changed as events.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::cli;
+use crate::context::Context;
+use crate::fail::{Advised, Fail, Result, fail};
+use crate::flow::config::Config;
+use crate::flow::desired::{Desired, Host};
+use crate::flow::hostfile::{Runtime, Service};
+use crate::flow::name::{NodeName, ServiceName};
+use crate::flow::outgoing::Outgoing;
+use crate::flow::sighting::Sighting;
+use crate::flow::watch::{self, DiskUse, Limits, Memory, Seen};
+use crate::flow::yaml::nearest;
+use crate::store::pass::Pass;
+use crate::store::root::Root;
+use crate::store::{agent, config};
+
+mod look;
+
+/// What a pass did.
+#[derive(Debug, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum AgentReport {
+    /// Another one is running.
+    Busy {
+        /// The root of both.
+        #[serde(serialize_with = "crate::flow::json::path")]
+        root: PathBuf,
+    },
+    /// It looked at everything.
+    Done(Told),
+}
+
+/// What was seen, and what was told of it.
+#[derive(Debug, Serialize)]
+pub struct Told {
+    /// Whether nothing was written.
+    pub dry_run: bool,
+    /// This node.
+    pub node: NodeName,
+    /// What each service that is watched was found to be.
+    pub services: Vec<Watched>,
+    /// The fullest disk, where one could be looked at.
+    pub disk: Option<DiskUse>,
+    /// The events written.
+    pub events: Vec<Outgoing>,
+    /// What could not be asked, so that nothing is known of it.
+    pub unknown: Vec<String>,
+    /// What can never be known as it is set up.
+    pub warnings: Vec<String>,
+}
+
+/// A service that is watched.
+#[derive(Debug, Serialize)]
+pub struct Watched {
+    /// Its name.
+    pub service: ServiceName,
+    /// `healthy`, `unhealthy`, `absent`, `starting` or `unknown`.
+    pub found: &'static str,
+    /// The reason that an event gives.
+    pub reason: Option<&'static str>,
+    /// What was seen.
+    pub seen: Option<String>,
+}
+
+/// Runs one pass.
+pub fn run(cx: &Context, args: &cli::Agent) -> Result<AgentReport> {
+    let root = cx.root()?;
+    let config = config::read(&root).advised()?;
+    let desired = cx.desired()?;
+    let node = this_node(cx, &desired)?;
+    let cx = &cx.knowing(&desired);
+    if args.dry_run {
+        let (told, _) = watch_once(cx, &root, &config, &node, &desired);
+        return Ok(AgentReport::Done(Told { dry_run: true, ..told }));
+    }
+    let Some(pass) = Pass::start(&root, "agent").advised()? else {
+        return Ok(AgentReport::Busy { root: cx.root.clone() });
+    };
+    let (told, memory) = watch_once(cx, &root, &config, &node, &desired);
+    // The events first: who is killed between them tells the same again, and nothing is lost.
+    let written =
+        agent::write_events(&root, cx.now(), &node, &told.events).and_then(|()| agent::remember(&root, &memory));
+    match written {
+        Ok(()) => {
+            pass.end(told.unknown.first().cloned(), told.counts()).advised()?;
+            Ok(AgentReport::Done(told))
+        }
+        Err(error) => {
+            // The disk may be full: that this cannot be recorded either adds nothing to the error.
+            let _ = pass.end(Some(error.to_string()), BTreeMap::new());
+            Err(Fail::from(error).into())
+        }
+    }
+}
+
+/// Returns the canonical name of this node, which must have a host folder: a misspelt one would haunt the world.
+fn this_node(cx: &Context, desired: &Desired) -> Result<NodeName> {
+    let given = cx
+        .this_node
+        .as_ref()
+        .ok_or_else(|| fail("this machine's host name is no node's name", "name the node with --node or HLCTL_NODE"))?;
+    let node = desired.canonical(given);
+    if desired.hosts.contains_key(&node) || desired.broken.contains_key(&node) {
+        return Ok(node);
+    }
+    let path = desired.path.join(node.as_str());
+    let known: Vec<&str> = desired.hosts.keys().chain(desired.broken.keys()).map(NodeName::as_str).collect();
+    let advice = nearest(node.as_str(), known.iter().copied()).map_or_else(
+        || format!("write it with `hlctl agent --discover --node {node}`, or name the node with --node"),
+        |near| format!("did you mean `--node {near}`? If not: `hlctl agent --discover --node {node}` writes one"),
+    );
+    Err(fail(format!("there is no host folder {}", path.display()), advice))
+}
+
+/// Looks once and decides what to tell. A host whose files cannot be believed still gives its signs of life.
+fn watch_once(cx: &Context, root: &Root, config: &Config, node: &NodeName, desired: &Desired) -> (Told, Memory) {
+    let began = cx.now();
+    let host = desired.hosts.get(node);
+    let memory = agent::memory(root, node);
+    let limits = limits(config, host);
+    let looked = look::look(cx, host, &memory, memory.wants_heartbeat(&limits, began));
+    let verdict = watch::decide(&memory, &looked.seen, looked.facts, &limits, began);
+    let told = Told {
+        dry_run: false,
+        node: node.clone(),
+        services: looked.seen.services.iter().flatten().map(|(name, found)| Watched::of(name, found)).collect(),
+        disk: looked.seen.disk.clone(),
+        events: verdict.events,
+        unknown: unknown(desired, node, &looked.seen),
+        warnings: host.map(|host| blind(host).map(|s| format!("{} {NO_CHECK}", s.name)).collect()).unwrap_or_default(),
+    };
+    (told, verdict.memory)
+}
+
+fn limits(config: &Config, host: Option<&Host>) -> Limits {
+    Limits {
+        refresh: config.agent.refresh,
+        silent_after: config.silent_after,
+        unhealthy_after: config.agent.unhealthy_after.get(),
+        disk_high: host.and_then(|h| h.file.disk.high).unwrap_or(config.agent.disk_high).0,
+    }
+}
+
+/// What is wrong with a service that nothing can look at.
+const NO_CHECK: &str = "has no check: nothing is known of it until it gets one in services.yaml";
+
+/// Returns the services that only a check could tell of, and that have none.
+fn blind(host: &Host) -> impl Iterator<Item = &Service> {
+    let is_blind =
+        |s: &&Service| matches!(s.settings.runtime, Runtime::Nomad | Runtime::Command) && s.settings.check.is_none();
+    host.watched().filter(is_blind)
+}
+
+/// Returns what could not be asked: each cause once, with all that it hides.
+fn unknown(desired: &Desired, node: &NodeName, seen: &Seen) -> Vec<String> {
+    let errors = desired.broken.get(node).into_iter().flatten().map(super::queue::host_error);
+    let mut unknown: Vec<String> = errors.collect();
+    let blind: Vec<&ServiceName> = desired.hosts.get(node).into_iter().flat_map(blind).map(|s| &s.name).collect();
+    let mut causes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, sighting) in seen.services.iter().flatten().filter(|(name, _)| !blind.contains(name)) {
+        if let Sighting::Unknown { detail } = sighting {
+            causes.entry(detail).or_default().push(name.as_str());
+        }
+    }
+    unknown.extend(causes.into_iter().map(|(why, names)| format!("nothing is known of {}: {why}", names.join(", "))));
+    unknown.extend(seen.disk.is_none().then(|| "nothing is known of the disk: it did not answer".to_owned()));
+    unknown
+}
+
+impl Watched {
+    fn of(service: &ServiceName, sighting: &Sighting) -> Watched {
+        let reason = match sighting {
+            Sighting::Unhealthy { reason, .. } => Some(*reason),
+            Sighting::Healthy | Sighting::Absent { .. } | Sighting::Undecided { .. } | Sighting::Unknown { .. } => None,
+        };
+        let seen = sighting.detail().map(str::to_owned);
+        Watched { service: service.clone(), found: sighting.as_str(), reason, seen }
+    }
+}
+
+impl Told {
+    /// What the record of the pass counts.
+    fn counts(&self) -> BTreeMap<String, u64> {
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        for service in &self.services {
+            *counts.entry(service.found.to_owned()).or_default() += 1;
+        }
+        counts
+    }
+}

@@ -1,0 +1,36 @@
+//! What the agent leaves in the root: its events, and the memory of what it has told. The memory is only a hint:
+//! without it everything is told once more.
+
+use super::atomic::WriteError;
+use super::events;
+use super::root::Root;
+use crate::flow::name::{MAX_NAME, NodeName};
+use crate::flow::outgoing::Outgoing;
+use crate::flow::time::Stamp;
+use crate::flow::watch::{self, Memory};
+
+/// Appends an agent's events to `events/<day of now>/agent-<node>.jsonl`. When it returns, they are on disk.
+pub fn write_events(root: &Root, now: Stamp, node: &NodeName, told: &[Outgoing]) -> Result<(), WriteError> {
+    let lines: Vec<String> = told.iter().map(Outgoing::to_line).collect();
+    let mut source = format!("agent-{node}");
+    // Two nodes whose long names begin alike share a file, which harms nothing: each line names its node.
+    source.truncate(MAX_NAME);
+    events::append(root, now, &source, &lines)
+}
+
+/// Where the memory lies; `state/agent.json` is the record of the pass.
+const MEMORY: &str = "agent_memory.json";
+
+/// Returns what the agent of a node remembers. One that cannot be read, is of another version or of another node is
+/// none.
+pub fn memory(root: &Root, node: &NodeName) -> Memory {
+    let found = std::fs::read(root.state(MEMORY)).ok().and_then(|bytes| serde_json::from_slice::<Memory>(&bytes).ok());
+    found.filter(|m| m.schema == watch::SCHEMA && m.node == *node).unwrap_or_else(|| Memory::none(node))
+}
+
+/// Keeps the memory.
+pub fn remember(root: &Root, memory: &Memory) -> Result<(), WriteError> {
+    let mut bytes = serde_json::to_vec(memory).expect("a memory of strings and numbers serializes");
+    bytes.push(b'\n');
+    root.write(&root.state(MEMORY), &bytes).map(drop)
+}

@@ -1,0 +1,117 @@
+//! Containers of each kind of health, started by a real docker-compose, as the agent sees them.
+
+use crate::lab::{Lab, becomes};
+
+/// Runs for as long as it is let.
+const RUNS: &str = "command: [sh, -c, 'trap exit TERM; while :; do sleep 0.2; done'], network_mode: none";
+
+#[test]
+fn each_kind_of_health_is_told_as_what_mends_it() {
+    let Some(lab) = Lab::with_docker() else { return };
+    let name = |kind: &str| format!("{}{kind}", lab.prefix);
+    let check = |test: &str, more: &str| {
+        format!("{RUNS}, healthcheck: {{test: [CMD, /bin/busybox, {test}], interval: 1s, retries: 1, {more}}}")
+    };
+    let (well, sick, starting) = (check("'true'", ""), check("'false'", ""), check("'false'", "start_period: 1h"));
+    let (failed, done) = ("command: [sh, -c, 'exit 3'], network_mode: none", "command: ['true'], network_mode: none");
+    let loops = "command: [sh, -c, 'sleep 0.3; exit 1'], network_mode: none, restart: always";
+    let named = format!("{RUNS}, container_name: {}", name("byname"));
+    let projects: [(&str, Vec<(&str, &str)>); 9] = [
+        ("up", vec![("web", RUNS)]),
+        ("well", vec![("web", &well)]),
+        ("sick", vec![("web", &sick)]),
+        ("starting", vec![("web", &starting)]),
+        ("failed", vec![("web", RUNS), ("db", failed)]),
+        ("done", vec![("web", RUNS), ("migrate", done)]),
+        ("loops", vec![("web", loops)]),
+        ("named", vec![("web", &named)]),
+        ("paused", vec![("web", RUNS)]),
+    ];
+    let mut yaml = String::from("services:\n");
+    for (kind, services) in &projects {
+        lab.project(&name(kind), services);
+        lab.compose(&name(kind), &["up", "-d"]);
+        match *kind {
+            "named" => yaml += &format!("  - {{name: by-name, containers: [{}]}}\n", name("byname")),
+            kind => yaml += &format!("  - {}\n", name(kind)),
+        }
+    }
+    // Another name than the project's, a project that was never started, and one that nobody watches.
+    yaml += &format!(
+        "  - {{name: other, project: {}}}\n  - {{name: folder, compose: services/{}}}\n",
+        name("up"),
+        name("up")
+    );
+    yaml += &format!("  - never\n  - {{name: {}x, monitor: false}}\n", name("failed"));
+    lab.services(&yaml);
+    let web = lab.docker(&["ps", "-q", "--filter", &format!("label=com.docker.compose.project={}", name("paused"))]);
+    lab.docker(&["pause", web.trim()]);
+    let health = |kind: &str| {
+        let filter = format!("label=com.docker.compose.project={}", name(kind));
+        lab.docker(&["ps", "-a", "--filter", &filter, "--format", "{{.Status}}"])
+    };
+    assert!(becomes(|| health("sick").contains("(unhealthy)") && health("well").contains("(healthy)")));
+    assert!(becomes(|| health("failed").contains("Exited (3)") && health("done").contains("Exited (0)")));
+
+    let dry = crate::lab::Pass::of(&mut lab.command(&["--json", "agent", "--dry-run"]));
+    assert_eq!((dry.code, dry.found(&name("up")).as_str()), (0, "healthy"), "{dry:?}");
+    assert!(lab.events().is_empty() && !crate::lab::exists(&lab.path("root/state/agent_memory.json")));
+
+    let pass = lab.pass();
+    assert_eq!(pass.code, 0, "{pass:?}");
+    let want = [
+        (name("up"), "healthy", "healthy"),
+        ("other".into(), "healthy", "healthy"),
+        ("folder".into(), "healthy", "healthy"),
+        ("by-name".into(), "healthy", "healthy"),
+        (name("well"), "healthy", "healthy"),
+        (name("done"), "healthy", "healthy"),
+        (name("sick"), "check_failed", "check_failed"),
+        (name("failed"), "containers_not_running", "containers_not_running"),
+        (name("paused"), "containers_not_running", "containers_not_running"),
+        (name("starting"), "starting", "nothing"),
+        ("never".into(), "absent", "removed"),
+    ];
+    for (service, found, _) in &want {
+        assert_eq!(pass.found(service), *found, "{service}: {}", pass.seen(service));
+    }
+    assert!(lab.told(&name("sick")) == "nothing" && lab.told(&name("up")) == "healthy", "one failure is none yet");
+    assert!(pass.seen(&name("failed")).contains("db"), "{pass:?}");
+    let pass = lab.pass();
+    for (service, _, told) in &want {
+        assert_eq!(lab.told(service), *told, "{service}: {pass:?}");
+    }
+    assert_eq!(lab.pass().events(), 0, "nothing changed");
+    assert!(!pass.report.to_string().contains(&format!("{}x", name("failed"))), "nobody watches it");
+
+    // A loop is told once it has been seen twice, whatever moment of it a pass meets.
+    assert!(becomes(|| {
+        lab.pass();
+        lab.told(&name("loops")) == "containers_not_running"
+    }));
+    lab.docker(&["rm", "-f", &name("byname")]);
+    lab.passes(2);
+    assert_eq!(lab.told("by-name"), "removed", "what was taken down is missing");
+}
+
+#[test]
+fn an_engine_that_does_not_answer_says_nothing_of_its_containers() {
+    let Some(lab) = Lab::with_docker() else { return };
+    let service = format!("{}up", lab.prefix);
+    lab.project(&service, &[("web", RUNS)]);
+    lab.compose(&service, &["up", "-d"]);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let checked = format!("{{tcp: '{}'}}", port.local_addr().unwrap());
+    lab.services(&format!("services: [{service}, {{name: checked, check: {checked}}}]\n"));
+    assert_eq!(lab.pass().found(&service), "healthy");
+    let before = lab.events().len();
+    for _ in 0..3 {
+        let mut away = lab.command(&["--json", "agent"]);
+        let pass = crate::lab::Pass::of(away.env("DOCKER_HOST", "unix:///nowhere.sock"));
+        assert_eq!((pass.code, pass.found(&service).as_str()), (1, "unknown"), "{pass:?}");
+        assert!(pass.err.contains(&format!("nothing is known of {service}: ")), "{}", pass.err);
+        assert_eq!(pass.found("checked"), "healthy", "its check answers all the same");
+    }
+    assert_eq!(lab.events().len(), before, "unknown is not unhealthy");
+    assert_eq!(lab.pass().code, 0);
+}

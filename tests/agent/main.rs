@@ -1,0 +1,11 @@
+//! `hlctl agent` through the real program: on a real Docker engine with containers of each kind of health, with a real
+//! broker, with doubles on loopback, and with whatever hangs.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+mod checks;
+mod containers;
+mod lab;
+#[path = "../needs/mod.rs"]
+mod needs;
+mod passes;
+mod units;
