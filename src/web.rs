@@ -13,17 +13,20 @@ use crate::fail::{Advised, Result, fail};
 use crate::flow::config::Config;
 use crate::store;
 use crate::store::root::Root;
+use crate::store::trace::Trace;
 
 pub mod message;
 pub mod routes;
 mod access;
+mod kept;
 mod api;
 mod pages;
 mod engine;
 mod notify;
 
 use access::Guesses;
-use message::{Head, Refusal, Request, Response};
+use kept::Kept;
+use message::{Head, Refusal, Request, Response, unless_known};
 use pages::Pages;
 
 /// What the handlers need: the surroundings, and what is kept between requests.
@@ -36,6 +39,7 @@ pub struct App {
     base: String,
     pages: Pages,
     guesses: Guesses,
+    kept: Kept,
     spool: api::events::Spool,
 }
 
@@ -74,6 +78,7 @@ impl App {
             base: base.to_owned(),
             pages: Pages::new(),
             guesses: Guesses::default(),
+            kept: Kept::new(routes::ROUTES.iter().filter(|r| r.shared).map(|r| r.path)),
             spool: api::events::Spool::default(),
         })
     }
@@ -98,11 +103,30 @@ impl App {
         routes::admit(self, head).map(drop)
     }
 
+    /// Returns the answer to a request without a body where it is at hand: without reading anything or waiting.
+    fn at_hand(&self, head: &Head) -> Option<Response> {
+        let name = routes::shared(self, head)?;
+        access::check_host(self, head).ok()?;
+        Some(unless_known(head, self.kept.at_hand(name, self.cx.now())?))
+    }
+
     /// Answers a whole request.
     fn answer(&self, request: &Request) -> std::result::Result<Response, Refusal> {
-        Ok(match routes::answer(self, request) {
-            Ok(response) => dress(response),
-            Err(refusal) => self.refuse(&refusal, self.is_page(&request.head)),
+        let head = &request.head;
+        let make = || routes::answer(self, request).map(dress);
+        let answer = match routes::shared(self, head).filter(|_| access::check_host(self, head).is_ok()) {
+            Some(name) => {
+                let look = || Trace::of(&self.root, &self.cx.hosts_path());
+                self.kept.get(name, || self.cx.now(), look, make)
+            }
+            None => make(),
+        };
+        if !head.is_safe() {
+            self.kept.forget();
+        }
+        Ok(match answer {
+            Ok(response) => unless_known(head, response),
+            Err(refusal) => self.refuse(&refusal, self.is_page(head)),
         })
     }
 

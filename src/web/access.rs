@@ -111,6 +111,12 @@ fn cookie(head: &Head) -> Option<&str> {
     cookies.filter_map(|c| c.trim().split_once('=')).find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
 }
 
+/// Returns whether nothing that is asked depends on who asks: reading is open, and the client shows nothing.
+pub fn is_anybody(app: &App, head: &Head) -> bool {
+    let open = app.config.serve.read == ReadAccess::Open;
+    open && head.all("authorization").next().is_none() && cookie(head).is_none()
+}
+
 /// Finds out who asks, and refuses those who may not.
 pub fn check(app: &App, head: &Head, need: Need) -> Result<Option<Who>, Refusal> {
     let who = identify(app, head, need)?;

@@ -1,6 +1,6 @@
 //! The API's answers: the files of the world as they are, and the reports of the commands as JSON.
 
-use super::message::{Body, HTML, Head, JSON, Refusal, Response};
+use super::message::{HTML, Head, JSON, Refusal, Response};
 use super::routes::Call;
 use crate::cli;
 use crate::commands;
@@ -22,22 +22,15 @@ const OPENAPI: &str = include_str!("openapi.json");
 /// How long a digest is when nobody says.
 const DIGEST_SIZE: usize = 32 * 1024;
 
-/// Returns the response with a tag of its content, or that the client has it already.
-pub fn tagged(head: &Head, response: Response) -> Response {
+/// Returns the response with a tag of its content.
+pub fn tagged(response: Response) -> Response {
     let tag = format!("\"{:016x}\"", xxhash_rust::xxh3::xxh3_64(response.body.bytes()));
-    tag_with(head, response, tag)
+    tag_with(response, tag)
 }
 
-/// Returns the response with this tag, or that the client has it already.
-pub fn tag_with(head: &Head, response: Response, tag: String) -> Response {
-    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    let known = head.all("if-none-match").filter_map(|v| std::str::from_utf8(v).ok()).flat_map(|v| v.split(','));
-    let is_known = known.map(opaque).any(|k| k == "*" || k == opaque(&tag));
-    let response = match is_known {
-        true => Response { status: 304, headers: Vec::new(), body: Body::Static(b"") },
-        false => response,
-    };
-    // A page is never shown from a cache: how long ago things were would be wrong.
+/// Returns the response with this tag.
+pub fn tag_with(response: Response, tag: String) -> Response {
+    // A page is never shown from a browser's cache: how long ago things were would be wrong.
     let is_page = response.header("content-type") == Some(HTML);
     response.with("etag", tag).with("cache-control", if is_page { "no-store" } else { "no-cache" })
 }
@@ -50,13 +43,13 @@ pub fn healthz(_: &Call<'_>) -> Answer {
 /// Returns the description of the API.
 pub fn openapi(call: &Call<'_>) -> Answer {
     let text = OPENAPI.replacen("\"url\": \"/\"", &format!("\"url\": \"{}/\"", call.app.base), 1);
-    Ok(tagged(&call.request.head, Response::new(200, JSON, text)))
+    Ok(tagged(Response::new(200, JSON, text)))
 }
 
 /// Returns the state of everything: on a mirror, as the control plane gave it, and how old that is.
 pub fn summary(call: &Call<'_>) -> Answer {
     let summary = commands::status::run(&call.app.cx)?;
-    Ok(tagged(&call.request.head, Response::new(200, JSON, view::json(&summary))))
+    Ok(tagged(Response::new(200, JSON, view::json(&summary))))
 }
 
 /// Returns `world/services.json`.
@@ -76,7 +69,7 @@ pub fn drift(call: &Call<'_>) -> Answer {
 
 fn file(call: &Call<'_>, name: &str, advice: &str) -> Answer {
     match std::fs::read(call.app.root.world(name)) {
-        Ok(bytes) => Ok(tagged(&call.request.head, Response::new(200, JSON, bytes))),
+        Ok(bytes) => Ok(tagged(Response::new(200, JSON, bytes))),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             Err(Refusal::new(404, format!("there is no world/{name} yet")).advise(advice))
         }
@@ -98,10 +91,10 @@ pub fn digest(call: &Call<'_>) -> Answer {
         let output = actions::output(call, &entry.action.id, OUTPUT_SIZE)?;
         let text = view::digest::of_action(&entry, plan, &output, call.now);
         let text = view::digest::bounded(&mask(&text, &call.app.cx.secrets), max);
-        return Ok(tagged(&call.request.head, Response::new(200, MARKDOWN, text)));
+        return Ok(tagged(Response::new(200, MARKDOWN, text)));
     }
     let report = commands::digest::run(&call.app.cx, &cli::DigestArgs { max })?;
-    Ok(tagged(&call.request.head, Response::new(200, MARKDOWN, report.markdown)))
+    Ok(tagged(Response::new(200, MARKDOWN, report.markdown)))
 }
 
 /// Returns a number of the query; one that is out of its bounds is refused.

@@ -1,6 +1,7 @@
 //! The HTTP engine: connections, their limits and their end, on a single-threaded runtime. Handlers are blocking
 //! functions on a small capped pool. The only file that names hyper or tokio.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::header::HeaderValue;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -406,6 +408,9 @@ async fn respond(app: &Arc<App>, head: Head, ambiguous: bool, body: Incoming) ->
         return Err(too_large());
     }
     if body.is_end_stream() {
+        if let Some(response) = app.at_hand(&head) {
+            return Ok(response);
+        }
         return in_pool(app, move |app| app.answer(&Request { head, body: Vec::new() })).await;
     }
     // Before its body is read, so that nobody fills the memory without a token.
@@ -441,12 +446,16 @@ fn convert(response: Response, ends: bool) -> hyper::Response<Full<Bytes>> {
     *made.status_mut() =
         hyper::StatusCode::from_u16(response.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in response.headers {
-        if let Ok(value) = hyper::header::HeaderValue::from_str(&value) {
+        let value = match value {
+            Cow::Borrowed(value) => Ok(HeaderValue::from_static(value)),
+            Cow::Owned(value) => HeaderValue::try_from(value),
+        };
+        if let Ok(value) = value {
             made.headers_mut().append(name, value);
         }
     }
     if ends {
-        made.headers_mut().insert(hyper::header::CONNECTION, hyper::header::HeaderValue::from_static("close"));
+        made.headers_mut().insert(hyper::header::CONNECTION, HeaderValue::from_static("close"));
     }
     made
 }

@@ -1,5 +1,6 @@
 //! Requests and responses as the handlers see them: plain values, whatever engine carries them.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -100,7 +101,7 @@ pub struct Response {
     /// The status code.
     pub status: u16,
     /// Headers of its own.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(&'static str, Cow<'static, str>)>,
     /// The body.
     pub body: Body,
 }
@@ -112,8 +113,8 @@ pub const HTML: &str = "text/html; charset=utf-8";
 
 impl Response {
     /// Makes a response with a body of some type.
-    pub fn new(status: u16, media: &str, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, headers: vec![("content-type", media.to_owned())], body: Body::Owned(body.into()) }
+    pub fn new(status: u16, media: &'static str, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, headers: vec![("content-type", media.into())], body: Body::Owned(body.into()) }
     }
 
     /// Makes a response of JSON in one line.
@@ -129,15 +130,29 @@ impl Response {
     }
 
     /// Returns the response with one header more.
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
     /// Returns the value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_str())
+        self.headers.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_ref())
     }
+}
+
+/// Returns the response, or that the client has it already: what it knows is compared with the response's tag.
+pub fn unless_known(head: &Head, response: Response) -> Response {
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let Some(tag) = response.header("etag").filter(|_| head.is_safe() && response.status == 200) else {
+        return response;
+    };
+    let known = head.all("if-none-match").filter_map(|v| std::str::from_utf8(v).ok()).flat_map(|v| v.split(','));
+    if !known.map(opaque).any(|k| k == "*" || k == opaque(tag)) {
+        return response;
+    }
+    let headers = response.headers.into_iter().filter(|(name, _)| *name != "content-type");
+    Response { status: 304, headers: headers.collect(), body: Body::Static(b"") }
 }
 
 /// Why a request is not answered as it was meant.

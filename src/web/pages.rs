@@ -62,19 +62,19 @@ impl Pages {
 }
 
 /// The stylesheet.
-pub fn style(call: &Call<'_>) -> Answer {
-    Ok(asset(call, "text/css; charset=utf-8", include_str!("assets/style.css")))
+pub fn style(_: &Call<'_>) -> Answer {
+    Ok(asset("text/css; charset=utf-8", include_str!("assets/style.css")))
 }
 
 /// The script, without which everything works too.
-pub fn script(call: &Call<'_>) -> Answer {
-    Ok(asset(call, "text/javascript; charset=utf-8", include_str!("assets/page.js")))
+pub fn script(_: &Call<'_>) -> Answer {
+    Ok(asset("text/javascript; charset=utf-8", include_str!("assets/page.js")))
 }
 
-fn asset(call: &Call<'_>, media: &str, text: &'static str) -> Response {
+fn asset(media: &'static str, text: &'static str) -> Response {
     let mut response = Response::new(200, media, "");
     response.body = Body::Static(text.as_bytes());
-    super::api::tagged(&call.request.head, response)
+    super::api::tagged(response)
 }
 
 /// What a page is about, beside its own content.
@@ -98,7 +98,7 @@ fn render(call: &Call<'_>, page: &Page<'_>, summary: Option<&Summary>, own: Valu
     };
     let html = call.app.pages.render(page.template, context! { ..own, ..frame })?;
     let tag = format!("W/\"{:016x}\"", xxhash_rust::xxh3::xxh3_64(without_ages(&html).as_bytes()));
-    Ok(tag_with(&call.request.head, Response::new(200, HTML, html), tag))
+    Ok(tag_with(Response::new(200, HTML, html), tag))
 }
 
 /// Returns whom a mirror mirrors, and when that was heard; nothing on a control plane.

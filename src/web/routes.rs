@@ -28,6 +28,8 @@ pub struct Route {
     pub need: Need,
     /// Whether it is one of the pages: its refusals are pages too.
     pub page: bool,
+    /// Whether all who show nothing about themselves get the same answer, which may then be kept for the next.
+    pub shared: bool,
     handler: Handler,
 }
 
@@ -55,20 +57,26 @@ const MAX_BATCH: usize = 1 << 20;
 const EVENTS: &str = "/api/v1/events";
 
 const fn api(method: &'static str, path: &'static str, need: Need, handler: Handler) -> Route {
-    Route { method, path, need, page: false, handler }
+    Route { method, path, need, page: false, shared: false, handler }
 }
 
 const fn page(method: &'static str, path: &'static str, need: Need, handler: Handler) -> Route {
-    Route { method, path, need, page: true, handler }
+    Route { method, path, need, page: true, shared: false, handler }
+}
+
+impl Route {
+    const fn shared(self) -> Route {
+        Route { shared: true, ..self }
+    }
 }
 
 /// All of it.
 pub const ROUTES: &[Route] = &[
-    page("GET", "/", Need::Reader, pages::overview),
-    page("GET", "/services", Need::Reader, pages::services),
+    page("GET", "/", Need::Reader, pages::overview).shared(),
+    page("GET", "/services", Need::Reader, pages::services).shared(),
     page("GET", "/services/{node}/{service}", Need::Reader, pages::service),
-    page("GET", "/nodes", Need::Reader, pages::nodes),
-    page("GET", "/actions", Need::Reader, pages::actions),
+    page("GET", "/nodes", Need::Reader, pages::nodes).shared(),
+    page("GET", "/actions", Need::Reader, pages::actions).shared(),
     page("GET", "/actions/{id}", Need::Reader, pages::action),
     page("POST", "/actions/{id}/approve", Need::Operator, pages::approve),
     page("POST", "/actions/{id}/reject", Need::Operator, pages::reject),
@@ -80,12 +88,12 @@ pub const ROUTES: &[Route] = &[
     page("GET", "/assets/style.css", Need::Open, pages::style),
     page("GET", "/assets/page.js", Need::Open, pages::script),
     api("GET", "/healthz", Need::Open, api::healthz),
-    api("GET", "/metrics", Need::Reader, api::metrics::metrics),
-    api("GET", "/summary", Need::Reader, api::summary),
-    api("GET", "/api/v1/world/services", Need::Reader, api::services),
-    api("GET", "/api/v1/world/nodes", Need::Reader, api::nodes),
-    api("GET", "/api/v1/drift", Need::Reader, api::drift),
-    api("GET", "/api/v1/digest", Need::Reader, api::digest),
+    api("GET", "/metrics", Need::Reader, api::metrics::metrics).shared(),
+    api("GET", "/summary", Need::Reader, api::summary).shared(),
+    api("GET", "/api/v1/world/services", Need::Reader, api::services).shared(),
+    api("GET", "/api/v1/world/nodes", Need::Reader, api::nodes).shared(),
+    api("GET", "/api/v1/drift", Need::Reader, api::drift).shared(),
+    api("GET", "/api/v1/digest", Need::Reader, api::digest).shared(),
     api("GET", "/api/v1/actions", Need::Reader, api::actions::list),
     api("GET", "/api/v1/actions/{id}", Need::Reader, api::actions::show),
     api("GET", "/api/v1/actions/{id}/log", Need::Reader, api::actions::log),
@@ -143,6 +151,15 @@ fn find(app: &App, head: &Head) -> Result<(&'static Route, Vec<String>), Refusal
         return Err(Refusal::new(404, "there is nothing at this address"));
     }
     Err(Refusal::new(405, format!("{} is not possible here", head.method)).with("allow", others.join(", ")))
+}
+
+/// Returns the path of the shared route that a request asks for exactly, showing nothing about who asks.
+pub fn shared(app: &App, head: &Head) -> Option<&'static str> {
+    if !head.is_safe() || !head.query.is_empty() || !access::is_anybody(app, head) {
+        return None;
+    }
+    let path = below_base(app, &head.path);
+    ROUTES.iter().find(|r| r.shared && r.path == path).map(|r| r.path)
 }
 
 /// Returns the largest body that a request may have.

@@ -45,7 +45,7 @@ pub fn list(call: &Call<'_>) -> Answer {
     let page = &entries[start..entries.len().min(start + limit)];
     let next = (start + page.len() < entries.len()).then(|| page.last().map(|(p, _)| write_cursor(p))).flatten();
     let list: Vec<Fields> = page.iter().map(|(_, e)| with_state(e)).collect();
-    Ok(tagged(head, Response::json(200, &json!({ "actions": list, "next": next }))))
+    Ok(tagged(Response::json(200, &json!({ "actions": list, "next": next }))))
 }
 
 /// Where an action stands in the list: newest first.
@@ -90,7 +90,7 @@ pub fn of_id(call: &Call<'_>, text: &str) -> Result<Entry, Refusal> {
 
 /// Returns one action: its file's object plus `state`.
 pub fn show(call: &Call<'_>) -> Answer {
-    Ok(tagged(&call.request.head, Response::json(200, &with_state(&known(call)?))))
+    Ok(tagged(Response::json(200, &with_state(&known(call)?))))
 }
 
 /// Returns the output of an action's last execution, or its last bytes with `max`.
@@ -103,7 +103,7 @@ pub fn log(call: &Call<'_>) -> Answer {
     }
     let max = number(&call.request.head, "max", 1..=MAX_LOG)?.unwrap_or(MAX_LOG);
     let text = output(call, &id, max)?;
-    Ok(tagged(&call.request.head, Response::new(200, "text/plain; charset=utf-8", text)))
+    Ok(tagged(Response::new(200, "text/plain; charset=utf-8", text)))
 }
 
 /// Returns the last bytes of the output of the last execution, harmless to show.
