@@ -95,14 +95,14 @@ impl App {
 
     /// Says whether a request would be answered, before its body is read.
     fn admit(&self, head: &Head) -> std::result::Result<(), Refusal> {
-        routes::admit(self, head).map(drop)
+        routes::admit(self, head).map(drop).map_err(|refusal| refusal.at(head))
     }
 
     /// Answers a whole request.
     fn answer(&self, request: &Request) -> std::result::Result<Response, Refusal> {
         Ok(match routes::answer(self, request) {
             Ok(response) => dress(response),
-            Err(refusal) => self.refuse(&refusal, self.is_page(&request.head)),
+            Err(refusal) => self.refuse(&refusal.at(&request.head), self.is_page(&request.head)),
         })
     }
 

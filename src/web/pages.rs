@@ -124,12 +124,19 @@ fn without_ages(html: &str) -> String {
     kept
 }
 
-/// Returns the page that says no.
+/// Returns the page that says no, and leads back to where one was.
 pub fn refusal(app: &App, refusal: &Refusal) -> Response {
+    let path = below_base(app, &refusal.path);
+    let action = path.strip_prefix("/actions/").and_then(|p| p.split('/').next()).filter(|id| !id.is_empty());
+    let (back, what) = match action {
+        Some(id) if refusal.status != 404 => (format!("/actions/{id}"), "Look at the action"),
+        _ if path == "/approve" => ("/actions".to_owned(), "Look at the queue"),
+        _ => (path.to_owned(), ""),
+    };
     let values = context! {
         base => app.base.clone(), name => title(refusal.status), tone => "quiet", status => refusal.status,
         detail => clean(&refusal.detail), advice => refusal.advice.as_deref().map(clean),
-        log_in => refusal.status == 401, title => title(refusal.status),
+        log_in => refusal.status == 401, title => title(refusal.status), back => format!("{}{back}", app.base), what,
     };
     match app.pages.render("refusal.html", values) {
         Ok(html) => Response::new(refusal.status, HTML, html),
