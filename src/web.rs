@@ -19,6 +19,7 @@ pub mod routes;
 mod access;
 mod api;
 mod pages;
+mod past;
 mod engine;
 mod notify;
 
@@ -37,6 +38,7 @@ pub struct App {
     pages: Pages,
     guesses: Guesses,
     spool: api::events::Spool,
+    pasts: past::Pasts,
 }
 
 /// Serves until the process is told to end.
@@ -75,6 +77,7 @@ impl App {
             pages: Pages::new(),
             guesses: Guesses::default(),
             spool: api::events::Spool::default(),
+            pasts: past::Pasts::default(),
         })
     }
 

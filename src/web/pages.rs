@@ -16,7 +16,7 @@ use crate::view;
 
 mod overview;
 mod world;
-mod history;
+pub mod history;
 mod queue;
 mod audit;
 mod session;

@@ -12,6 +12,7 @@ use crate::flow::status::{NodeLine, NodeStanding, Summary};
 use crate::flow::world::{self, NODES_SCHEMA, Nodes, Services};
 use crate::store;
 use crate::web::message::Refusal;
+use crate::web::past::{self, Days};
 use crate::web::routes::Call;
 
 fn world_of(call: &Call<'_>, desired: &Desired) -> Result<(Services, Nodes), Refusal> {
@@ -34,11 +35,18 @@ fn standing_tone(standing: NodeStanding) -> &'static str {
 /// Returns the nodes as cards.
 pub fn node_cards(call: &Call<'_>, summary: &Summary) -> Result<Vec<Value>, Refusal> {
     let desired = call.app.cx.desired()?;
-    let (_, nodes) = world_of(call, &desired)?;
-    Ok(summary.node_lines.iter().map(|line| card(call, &desired, &nodes, line)).collect())
+    let world = world_of(call, &desired)?;
+    let mut days = call.app.pasts.all(&call.app.root, &desired, call.now);
+    Ok(summary.node_lines.iter().map(|line| card(call, &desired, &world, &mut days, line)).collect())
 }
 
-fn card(call: &Call<'_>, desired: &Desired, nodes: &Nodes, line: &NodeLine) -> Value {
+fn card(
+    call: &Call<'_>,
+    desired: &Desired,
+    (rows, nodes): &(Services, Nodes),
+    days: &mut Days,
+    line: &NodeLine,
+) -> Value {
     let row = nodes.get(line.node.as_str());
     let used = row.and_then(|r| r.disk.as_ref()).and_then(|d| d.used_percent.as_ref()).and_then(|n| n.as_f64());
     let high = desired.hosts.get(&line.node).and_then(|h| h.file.disk.high).unwrap_or(call.app.config.agent.disk_high);
@@ -53,7 +61,10 @@ fn card(call: &Call<'_>, desired: &Desired, nodes: &Nodes, line: &NodeLine) -> V
             } else {
                 "bad"
             };
-            context! { name => name.as_str(), words => clean(words), tone }
+            let mut marks = days.remove(&(line.node.clone(), name.clone())).unwrap_or_default();
+            marks.extend(rows.get(line.node.as_str(), name.as_str()).map(past::of_row).unwrap_or_default());
+            marks.sort();
+            context! { name => name.as_str(), words => clean(words), tone, day => history::line(&marks, call.now) }
         })
         .collect();
     let well = line.services.iter().filter(|(_, _, well)| *well).count();
@@ -125,7 +136,7 @@ pub fn service(call: &Call<'_>) -> Answer {
         return Err(unknown());
     }
     let summary = summary(call)?;
-    let past = history::read(&call.app.root, &desired, &node, &service, call.now)?;
+    let (past, cut) = call.app.pasts.single(&call.app.root, &desired, &node, &service, call.now);
     let drift = summary.drift.iter().find(|d| d.node == node && d.service.as_ref() == Some(&service));
     let mut others: Vec<_> =
         store::actions::list(&call.app.root, &State::ALL).map_err(|e| Refusal::new(503, e.to_string()))?.entries;
@@ -144,8 +155,8 @@ pub fn service(call: &Call<'_>) -> Answer {
         held => drift.and_then(|d| d.held_by.as_deref()).map(clean),
         runtime => wanted.map(|w| format!("{:?}", w.settings.runtime).to_lowercase()),
         monitor => wanted.is_some_and(|w| w.settings.monitor), desired => wanted.is_some(),
-        day => past.strip(call.now, Span::DAY), week => past.strip(call.now, Span::WEEK), cut => past.cut,
-        events => past.newest(call.now), actions => others.iter().take(10).map(|e| super::queue::line(call, e)).collect::<Vec<_>>(),
+        day => history::strip(&past, call.now, Span::DAY), week => history::strip(&past, call.now, Span::WEEK), cut,
+        events => history::newest(&past, call.now), actions => others.iter().take(10).map(|e| super::queue::line(call, e)).collect::<Vec<_>>(),
     };
     let page = Page { template: "service.html", name: "service", digest: Some(String::new()) };
     render(call, &page, Some(&summary), own)
