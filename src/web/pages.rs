@@ -18,6 +18,8 @@ mod overview;
 mod world;
 pub mod history;
 mod queue;
+mod plan;
+mod words;
 mod audit;
 mod session;
 
@@ -173,7 +175,8 @@ fn maybe_stamp(at: Option<Stamp>, now: Stamp) -> Value {
 /// Returns the word that colours a state of an action.
 fn state_tone(state: State) -> &'static str {
     match state {
-        State::Pending | State::Approved | State::Running => "attention",
+        State::Pending => "attention",
+        State::Approved | State::Running => "busy",
         State::Completed => "good",
         State::Failed => "bad",
         State::Rejected | State::Cancelled => "quiet",

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::pages::history::{Change, DAY_MS, Mark};
 use crate::flow::desired::Desired;
+use crate::flow::drift::in_words;
 use crate::flow::event::{Event, Kind};
 use crate::flow::name::{NodeName, ServiceName};
 use crate::flow::time::Stamp;
@@ -163,7 +164,7 @@ impl Single {
                 return;
             }
             if let Some(mark) = mark(event) {
-                let reason = event.reason.as_deref().map_or(String::new(), |r| format!(" ({r})"));
+                let reason = event.reason.as_deref().map_or(String::new(), |r| format!(": {}", in_words(r)));
                 let words = format!("{}{reason}", event.status().unwrap_or("removed"));
                 changes.push(Change { mark, words: clean(&words).into_owned() });
             }

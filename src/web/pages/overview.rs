@@ -40,7 +40,7 @@ pub fn overview(call: &Call<'_>) -> Answer {
     ended.sort_by_key(|e| std::cmp::Reverse((e.since(), e.action.id.clone())));
     let own = context! {
         verdict => verdict(call, &summary), rows, grouped,
-        others => others(&summary).into_iter().map(clean).collect::<Vec<_>>(),
+        others => others(&summary).into_iter().map(|s| sentence(call, &summary, &listing.entries, s)).collect::<Vec<_>>(),
         active => active.map(|e| queue::line(call, e)).collect::<Vec<_>>(),
         ended => ended.into_iter().take(RECENT).map(|e| queue::line(call, e)).collect::<Vec<_>>(),
         nodes => world::node_cards(call, &summary)?,
@@ -61,6 +61,38 @@ pub fn needs(summary: &Summary) -> usize {
 fn others(summary: &Summary) -> Vec<&str> {
     let told = |sentence: &str| summary.pending.iter().any(|p| is_about(sentence, p));
     summary.attention.iter().map(String::as_str).filter(|s| !told(s)).collect()
+}
+
+/// Returns a sentence of `status` with what it means and where to go on from it.
+fn sentence(call: &Call<'_>, summary: &Summary, entries: &[Entry], text: &str) -> Value {
+    let failed =
+        entries.iter().find(|e| e.state == State::Failed && text.starts_with(&format!("{} failed: ", e.action.id)));
+    if let Some(entry) = failed {
+        let why = queue::failure(entry).map(|why| clean(&why));
+        return context! {
+            tone => "bad", word => "failed", text => queue::deed(&entry.action), why, to => format!("/actions/{}", entry.action.id),
+        };
+    }
+    let below_root = text.replace(&format!("{}/", call.app.cx.root.display()), "");
+    for line in &summary.node_lines {
+        if let Some(rest) = text.strip_prefix(line.node.as_str()).and_then(|r| r.strip_prefix(" has been silent for "))
+        {
+            let why = format!("nothing was heard of it for {rest}; what it runs may still be well");
+            let to = format!("/nodes#node-{}", line.node);
+            return context! { tone => "attention", word => "silent", text => line.node.as_str(), why, to };
+        }
+        let of = line.services.iter().find(|(name, _, _)| text.starts_with(&format!("{name} on {} is ", line.node)));
+        if let Some((name, words, _)) = of {
+            let to = format!("/services/{}/{name}", line.node);
+            return context! { tone => "bad", word => clean(words), text => format!("{name} on {}", line.node), to };
+        }
+    }
+    let (tone, word) = match text {
+        _ if text.starts_with("broken host file") => ("bad", "broken"),
+        _ if text.starts_with("not an action") => ("attention", "odd file"),
+        _ => ("attention", "look"),
+    };
+    context! { tone, word, text => clean(below_root.strip_prefix("broken host file: ").unwrap_or(&below_root)) }
 }
 
 fn is_about(sentence: &str, pending: &Pending) -> bool {

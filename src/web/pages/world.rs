@@ -3,7 +3,7 @@
 use minijinja::{Value, context};
 
 use super::history::{self, Span};
-use super::{Answer, Page, clean, maybe_stamp, render, summary};
+use super::{Answer, Page, clean, maybe_stamp, render, summary, words};
 use crate::fail::Advised;
 use crate::flow::desired::Desired;
 use crate::flow::lifecycle::State;
@@ -70,7 +70,7 @@ fn card(
     let well = line.services.iter().filter(|(_, _, well)| *well).count();
     context! {
         name => line.node.as_str(), standing => line.standing.as_str(), tone => standing_tone(line.standing),
-        seen => maybe_stamp(line.last_seen, call.now), disk => clean(&line.disk), services, well,
+        seen => maybe_stamp(line.last_seen, call.now), disk => clean(line.disk.trim_end_matches(" (normal)")), services, well,
         used => used.filter(|u| (0.0..=100.0).contains(u)), high => high.0,
         full => line.standing == NodeStanding::DiskFull,
         mount => row.and_then(|r| r.disk.as_ref()).and_then(|d| d.mount.as_deref()).map(clean),
@@ -146,7 +146,7 @@ pub fn service(call: &Call<'_>) -> Answer {
         node => node.as_str(), service => service.as_str(),
         status => row.map_or("missing".into(), |r| clean(&r.status)),
         tone => row.map_or("attention", |r| if r.is_healthy() { "good" } else { "bad" }),
-        reason => row.and_then(|r| r.reason.as_deref()).map(clean),
+        reason => row.and_then(|r| r.reason.as_deref()).map(words::reason).map(clean),
         at => maybe_stamp(row.map(|r| r.last_event), call.now),
         healthy_at => maybe_stamp(row.and_then(|r| r.last_healthy), call.now),
         unhealthy_at => maybe_stamp(row.and_then(|r| r.last_unhealthy), call.now),
