@@ -168,6 +168,11 @@ fn clean(text: &str) -> String {
     view::clean(text).into_owned()
 }
 
+/// Returns a sentence of the commands' without the root's path in it, harmless to show.
+fn below_root(call: &Call<'_>, text: &str) -> String {
+    clean(&text.replace(&format!("{}/", call.app.cx.root.display()), ""))
+}
+
 fn maybe_stamp(at: Option<Stamp>, now: Stamp) -> Value {
     at.map_or(Value::from(()), |at| stamp(at, now))
 }

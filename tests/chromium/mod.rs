@@ -44,6 +44,7 @@ pub struct Browser {
     session: String,
     /// The server whose pages it shows.
     address: SocketAddr,
+    taps: std::cell::Cell<usize>,
 }
 
 impl Browser {
@@ -56,7 +57,7 @@ impl Browser {
         let mut driver = Command::new("chromedriver");
         driver.arg(format!("--port={port}")).stdout(Stdio::null()).stderr(Stdio::null());
         let session = format!("http://127.0.0.1:{port}");
-        let mut browser = Browser { driver: driver.spawn().unwrap(), session, address };
+        let mut browser = Browser { driver: driver.spawn().unwrap(), session, address, taps: Default::default() };
         let arguments = [
             "--headless=new",
             "--no-sandbox",
@@ -142,9 +143,15 @@ impl Browser {
 
     /// Taps what the selector finds first.
     pub fn tap(&self, selector: &str) {
+        self.taps.set(self.taps.get() + 1);
         let element = self.element(selector).unwrap();
         self.call("POST", &format!("/element/{element}/click"), &json!({}))
             .unwrap_or_else(|e| panic!("{selector}: {e}"));
+    }
+
+    /// Returns how often something was tapped.
+    pub fn taps(&self) -> usize {
+        self.taps.get()
     }
 
     /// Types into a field.

@@ -159,7 +159,8 @@ fn events(home: &Home, now: Stamp, words: &str) {
         // One node was last heard some time ago.
         let last = if node == "vps" { 40 * MINUTE } else { 5_000 * (n as i64 + 1) };
         for (i, service) in services.iter().enumerate().filter(|(_, s)| **s != "immich") {
-            for k in (0..7 * 48).rev() {
+            let newest = i64::from(*service == "mosquitto");
+            for k in (newest..7 * 48).rev() {
                 let ago = last + k * 30 * MINUTE + i as i64 * 700;
                 let broken = match *service {
                     "homeassistant" => (6..9).contains(&k) || (200..203).contains(&k),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use minijinja::{Value, context};
 
-use super::{Answer, Page, clean, queue, render, stamp, summary, world};
+use super::{Answer, Page, below_root, clean, queue, render, stamp, summary, world};
 use crate::flow::action::ActionType;
 use crate::flow::lifecycle::State;
 use crate::flow::status::{NodeStanding, Pending, Summary, count};
@@ -73,7 +73,6 @@ fn sentence(call: &Call<'_>, summary: &Summary, entries: &[Entry], text: &str) -
             tone => "bad", word => "failed", text => queue::deed(&entry.action), why, to => format!("/actions/{}", entry.action.id),
         };
     }
-    let below_root = text.replace(&format!("{}/", call.app.cx.root.display()), "");
     for line in &summary.node_lines {
         if let Some(rest) = text.strip_prefix(line.node.as_str()).and_then(|r| r.strip_prefix(" has been silent for "))
         {
@@ -87,12 +86,10 @@ fn sentence(call: &Call<'_>, summary: &Summary, entries: &[Entry], text: &str) -
             return context! { tone => "bad", word => clean(words), text => format!("{name} on {}", line.node), to };
         }
     }
-    let (tone, word) = match text {
-        _ if text.starts_with("broken host file") => ("bad", "broken"),
-        _ if text.starts_with("not an action") => ("attention", "odd file"),
-        _ => ("attention", "look"),
-    };
-    context! { tone, word, text => clean(below_root.strip_prefix("broken host file: ").unwrap_or(&below_root)) }
+    let known = [("broken host file: ", "bad", "broken"), ("not an action: ", "attention", "odd file")];
+    let found = known.into_iter().find_map(|(begin, tone, word)| Some((text.strip_prefix(begin)?, tone, word)));
+    let (text, tone, word) = found.unwrap_or((text, "attention", "look"));
+    context! { tone, word, text => below_root(call, text) }
 }
 
 fn is_about(sentence: &str, pending: &Pending) -> bool {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use minijinja::{Value, context};
 
-use super::{Answer, Page, clean, maybe_stamp, plan, render, stamp, state_tone, summary, words};
+use super::{Answer, Page, below_root, clean, maybe_stamp, plan, render, stamp, state_tone, summary, words};
 use crate::cli;
 use crate::commands;
 use crate::commands::plan::Planned;
@@ -50,9 +50,8 @@ pub fn actions(call: &Call<'_>) -> Answer {
         let more = all - rows.len();
         groups.push(context! { state => state.as_str(), tone => state_tone(state), all, more, rows });
     }
-    let invalid: Vec<String> = listing.invalid.iter().map(|i| clean(&i.to_string())).collect();
-    let own =
-        context! { groups, invalid, several => call.request.head.query.starts_with("several"), wanted => wanted.map(State::as_str), states => State::ALL.map(State::as_str) };
+    let invalid: Vec<String> = listing.invalid.iter().map(|i| below_root(call, &i.to_string())).collect();
+    let own = context! { groups, invalid, several => call.request.head.query.starts_with("several"), wanted => wanted.map(State::as_str), states => State::ALL.map(State::as_str) };
     let page = Page { template: "actions.html", name: "actions", digest: Some(String::new()) };
     render(call, &page, Some(&summary), own)
 }

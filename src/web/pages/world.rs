@@ -152,6 +152,7 @@ pub fn service(call: &Call<'_>) -> Answer {
         unhealthy_at => maybe_stamp(row.and_then(|r| r.last_unhealthy), call.now),
         details => row.map(|r| r.details.get()).filter(|d| *d != "{}").map(clean),
         why => drift.map(|d| clean(&d.why)), action => drift.and_then(|d| d.action.as_deref()),
+        deed => others.iter().find(|e| drift.is_some_and(|d| d.action.as_deref() == Some(e.action.id.as_str()))).map(|e| super::queue::deed(&e.action)),
         held => drift.and_then(|d| d.held_by.as_deref()).map(clean),
         runtime => wanted.map(|w| format!("{:?}", w.settings.runtime).to_lowercase()),
         monitor => wanted.is_some_and(|w| w.settings.monitor), desired => wanted.is_some(),
