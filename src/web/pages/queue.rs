@@ -74,7 +74,7 @@ fn why(summary: &Summary, action: &Action) -> String {
     let row = summary.drift.iter().find(|d| d.action.as_deref() == Some(action.id.as_str()));
     let note = || match &action.drift {
         Some(drift) => match &drift.reason {
-            Some(reason) => format!("{}: {reason}", drift.kind.replace('_', " ")),
+            Some(reason) => format!("{}: {}", drift.kind.replace('_', " "), words::reason(reason)),
             None => drift.kind.replace('_', " "),
         },
         None => "a person asked for it".into(),
