@@ -21,6 +21,7 @@ mod access;
 mod kept;
 mod api;
 mod pages;
+mod past;
 mod engine;
 mod notify;
 
@@ -41,6 +42,7 @@ pub struct App {
     guesses: Guesses,
     kept: Kept,
     spool: api::events::Spool,
+    pasts: past::Pasts,
 }
 
 /// Serves until the process is told to end.
@@ -80,6 +82,7 @@ impl App {
             guesses: Guesses::default(),
             kept: Kept::new(routes::ROUTES.iter().filter(|r| r.shared).map(|r| r.path)),
             spool: api::events::Spool::default(),
+            pasts: past::Pasts::default(),
         })
     }
 
@@ -100,7 +103,7 @@ impl App {
 
     /// Says whether a request would be answered, before its body is read.
     fn admit(&self, head: &Head) -> std::result::Result<(), Refusal> {
-        routes::admit(self, head).map(drop)
+        routes::admit(self, head).map(drop).map_err(|refusal| refusal.at(head))
     }
 
     /// Returns the answer to a request without a body where it is at hand: without reading anything or waiting.
@@ -126,7 +129,7 @@ impl App {
         }
         Ok(match answer {
             Ok(response) => unless_known(head, response),
-            Err(refusal) => self.refuse(&refusal, self.is_page(head)),
+            Err(refusal) => self.refuse(&refusal.at(head), self.is_page(head)),
         })
     }
 

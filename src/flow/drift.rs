@@ -167,7 +167,7 @@ fn service_drift(host: &Host, service: &ServiceName, row: Option<&ServiceRow>, u
 }
 
 /// Returns an agent's reason in words.
-fn in_words(reason: &str) -> &str {
+pub fn in_words(reason: &str) -> &str {
     match reason {
         "containers_not_running" => "its containers are not running",
         "mqtt_unreachable" => "mqtt is not reachable",

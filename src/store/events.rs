@@ -16,6 +16,7 @@ mod lines;
 mod meter;
 mod prune;
 mod read;
+mod recent;
 mod tasks;
 mod unpack;
 
@@ -29,6 +30,7 @@ pub use lines::{Line, Lines};
 pub use meter::Meter;
 pub use prune::{Change, FileChange, Limits, Pruned, prune};
 pub use read::{Reading, fold, read, save};
+pub use recent::{Look, Recent};
 
 /// A part of the event log that cannot be read at all, so that nothing can be said of the world.
 #[derive(Debug, thiserror::Error)]

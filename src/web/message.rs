@@ -166,17 +166,25 @@ pub struct Refusal {
     pub advice: Option<String>,
     /// A header that says more to a program.
     pub header: Option<(&'static str, String)>,
+    /// The path that was asked for, where that is known.
+    pub path: String,
 }
 
 impl Refusal {
     /// Makes a refusal.
     pub fn new(status: u16, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), advice: None, header: None }
+        Self { status, detail: detail.into(), advice: None, header: None, path: String::new() }
     }
 
     /// Returns the refusal with advice.
     pub fn advise(mut self, advice: impl Into<String>) -> Self {
         self.advice = Some(advice.into());
+        self
+    }
+
+    /// Returns the refusal of this request.
+    pub fn at(mut self, head: &Head) -> Self {
+        self.path.clone_from(&head.path);
         self
     }
 

@@ -15,8 +15,10 @@ use crate::view;
 
 mod overview;
 mod world;
-mod history;
+pub mod history;
 mod queue;
+mod plan;
+mod words;
 mod audit;
 mod session;
 
@@ -123,12 +125,19 @@ fn without_ages(html: &str) -> String {
     kept
 }
 
-/// Returns the page that says no.
+/// Returns the page that says no, and leads back to where one was.
 pub fn refusal(app: &App, refusal: &Refusal) -> Response {
+    let path = below_base(app, &refusal.path);
+    let action = path.strip_prefix("/actions/").and_then(|p| p.split('/').next()).filter(|id| !id.is_empty());
+    let (back, what) = match action {
+        Some(id) if refusal.status != 404 => (format!("/actions/{id}"), "Look at the action"),
+        _ if path == "/approve" => ("/actions".to_owned(), "Look at the queue"),
+        _ => (path.to_owned(), ""),
+    };
     let values = context! {
         base => app.base.clone(), name => title(refusal.status), tone => "quiet", status => refusal.status,
         detail => clean(&refusal.detail), advice => refusal.advice.as_deref().map(clean),
-        log_in => refusal.status == 401, title => title(refusal.status),
+        log_in => refusal.status == 401, title => title(refusal.status), back => format!("{}{back}", app.base), what,
     };
     match app.pages.render("refusal.html", values) {
         Ok(html) => Response::new(refusal.status, HTML, html),
@@ -158,6 +167,11 @@ fn clean(text: &str) -> String {
     view::clean(text).into_owned()
 }
 
+/// Returns a sentence of the commands' without the root's path in it, harmless to show.
+fn below_root(call: &Call<'_>, text: &str) -> String {
+    clean(&text.replace(&format!("{}/", call.app.cx.root.display()), ""))
+}
+
 fn maybe_stamp(at: Option<Stamp>, now: Stamp) -> Value {
     at.map_or(Value::from(()), |at| stamp(at, now))
 }
@@ -165,7 +179,8 @@ fn maybe_stamp(at: Option<Stamp>, now: Stamp) -> Value {
 /// Returns the word that colours a state of an action.
 fn state_tone(state: State) -> &'static str {
     match state {
-        State::Pending | State::Approved | State::Running => "attention",
+        State::Pending => "attention",
+        State::Approved | State::Running => "busy",
         State::Completed => "good",
         State::Failed => "bad",
         State::Rejected | State::Cancelled => "quiet",

@@ -3,11 +3,17 @@
 
 #[path = "../support/mod.rs"]
 mod support;
+use support::needs;
+#[path = "../chromium/mod.rs"]
+mod chromium;
 
 mod server;
+mod gallery;
 mod api;
 mod access;
 mod attacks;
 mod pages;
-mod browser;
+mod decide;
+mod looks;
+mod schema;
 mod tools;

@@ -2,8 +2,9 @@
 
 use hlctl::flow::lifecycle::State;
 
+use crate::gallery;
 use crate::server::Server;
-use crate::support::Home;
+use crate::support::{Home, needs};
 
 const ID: &str = "redeploy-piha-web";
 
@@ -89,8 +90,44 @@ fn everything_lies_below_the_base_path() {
 }
 
 #[test]
-fn what_the_pages_weigh() {
-    let server = Server::with_web("");
-    let parts = ["/", "/assets/style.css", "/assets/page.js"].map(|p| server.get(p).body.len());
-    assert!(parts.iter().sum::<usize>() < 60 * 1024, "{parts:?}");
+fn what_the_overview_of_four_nodes_weighs() {
+    let server = gallery::open("");
+    let cookie = server.log_in(&server.token(&["oskar"]));
+    let cookie = format!("Cookie: {cookie}");
+    let parts = ["/", "/assets/style.css", "/assets/page.js"].map(|p| server.send("GET", p, &[&cookie], "").body.len());
+    println!("html, css and js: {parts:?}, {} together", parts.iter().sum::<usize>());
+    assert!(parts.iter().sum::<usize>() <= 60 * 1024, "{parts:?}");
+}
+
+#[test]
+fn the_overview_draws_the_last_day_and_a_service_its_week_from_packed_days_too() {
+    let server = gallery::open("");
+    let page = server.get("/").body;
+    assert!(page.contains("aria-label=\"healthy all of the last day\""), "{page}");
+    let gatus = page.split("/services/vps/gatus").nth(1).unwrap();
+    let words = gatus.split("aria-label=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert!(words.starts_with("healthy 7") && words.ends_with(" of the last day, 1 break"), "{words}");
+    let week = |page: &str| {
+        let at = page.split(" of the last week").next().unwrap();
+        at.rsplit_once('"').unwrap().1.to_owned()
+    };
+    let plain = week(&server.get("/services/piha/homeassistant").body);
+    assert!(plain.starts_with("healthy 9"), "{plain}");
+    // The same after all but the last two days were packed, seen by a server that knows nothing yet.
+    let days = crate::support::names(&server.home.at("events"));
+    for (i, day) in days.iter().rev().enumerate().skip(2) {
+        let file = server.home.at("events").join(day).join("a.jsonl");
+        let packer = if i % 2 == 0 { "gzip" } else { "zstd" };
+        if !needs::program(packer) {
+            return;
+        }
+        let mut pack = std::process::Command::new(packer);
+        assert!(pack.args(["-q", "-f"]).args((i % 2 == 1).then_some("--rm")).arg(&file).status().unwrap().success());
+        assert!(!file.exists());
+    }
+    assert_eq!(week(&server.get("/services/piha/homeassistant").body), plain);
+    let mut server = server;
+    server.terminate();
+    server.restart();
+    assert_eq!(week(&server.get("/services/piha/homeassistant").body), plain);
 }

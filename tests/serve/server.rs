@@ -74,15 +74,13 @@ impl Server {
 
     /// Starts a server on a root.
     pub fn of(home: Home, args: &[&str]) -> Self {
-        let mut command = home.hlctl(&["serve", "--listen", "127.0.0.1:0"]);
-        let mut child = command.args(args).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        stderr.read_line(&mut line).unwrap();
-        std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::stderr()));
-        let rest = line.split_once("http://").unwrap_or_else(|| panic!("no address: {line}")).1;
-        let address = rest.split('/').next().unwrap().trim().parse().unwrap();
+        let (child, address) = start(&home, "127.0.0.1:0", args);
         Self { home, address, child }
+    }
+
+    /// Starts the server anew at the same address, after it was ended.
+    pub fn restart(&mut self) {
+        (self.child, self.address) = start(&self.home, &self.address.to_string(), &[]);
     }
 
     /// Makes a token.
@@ -165,6 +163,18 @@ impl Server {
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         self.child.wait().unwrap().code().unwrap_or(-1)
     }
+}
+
+fn start(home: &Home, listen: &str, args: &[&str]) -> (Child, SocketAddr) {
+    let mut command = home.hlctl(&["serve", "--listen", listen]);
+    let mut child = command.args(args).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    stderr.read_line(&mut line).unwrap();
+    std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::stderr()));
+    let rest = line.split_once("http://").unwrap_or_else(|| panic!("no address: {line}")).1;
+    let address = rest.split('/').next().unwrap().trim().parse().unwrap();
+    (child, address)
 }
 
 /// Reads what comes until the connection ends, however it ends.

@@ -74,8 +74,13 @@ impl Home {
 
     /// Tries to queue a redeploy of `piha/web` under an ID.
     pub fn try_create(&self, id: &str) -> Result<Entry, NotDone> {
+        self.try_create_as(id, fields(id))
+    }
+
+    /// Tries to queue an action with these fields.
+    pub fn try_create_as(&self, id: &str, fields: Fields) -> Result<Entry, NotDone> {
         let asked = asked("reconcile", Via::Reconcile);
-        transition::create(&self.root, &id.parse().unwrap(), fields(id), &asked, None)
+        transition::create(&self.root, &id.parse().unwrap(), fields, &asked, None)
     }
 
     /// Asks for a transition on the command line.

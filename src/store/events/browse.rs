@@ -138,7 +138,8 @@ fn tell_line(number: u64, line: Line<'_>, each: &mut dyn FnMut(u64, &Event<'_>))
     }
 }
 
-fn tell_document(text: &str, each: &mut dyn FnMut(u64, &Event<'_>)) {
+/// Hands over the events of a `.json` file.
+pub(super) fn tell_document(text: &str, each: &mut dyn FnMut(u64, &Event<'_>)) {
     if !text.trim_start_matches(JSON_SPACE).starts_with('[') {
         return parse(text).iter().for_each(|event| each(0, event));
     }

@@ -170,6 +170,9 @@
   window.addEventListener("pageshow", () => { asking = false; });
   const log = document.querySelector("[data-log]");
   if (log) log.scrollTop = log.scrollHeight;
-  if (!document.querySelector(".login, .refusal")) setInterval(refresh, POLL);
+  // What is running is looked at twice as often.
+  let turn = 0;
+  const look = () => { if (++turn % 2 === 0 || document.querySelector("[data-live]")) refresh(); };
+  if (!document.querySelector(".login, .refusal")) setInterval(look, POLL / 2);
   setInterval(tick, 1000);
 })();

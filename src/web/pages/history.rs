@@ -1,174 +1,171 @@
-//! What became of one service in the last week, from the event log: the strips of its page and its last events.
-
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+//! What became of services in the last day and week, as strips of bars and in words. Reads nothing.
 
 use minijinja::{Value, context};
 
-use super::{clean, stamp};
-use crate::flow::desired::Desired;
-use crate::flow::event::{self, Kind};
-use crate::flow::name::{NodeName, ServiceName};
-use crate::flow::sort;
+use super::stamp;
 use crate::flow::status::count;
-use crate::flow::time::{Stamp, span};
-use crate::store::root::Root;
-use crate::web::message::Refusal;
+use crate::flow::time::Stamp;
 
-const DAY_MS: i64 = 86_400_000;
-/// How many days are looked at: a week, and the day in which it begins.
-const DAYS: i64 = 8;
-/// Most bytes of events that are read for a page, the newest first.
-const MOST: u64 = 64 << 20;
-/// How many events are listed.
+pub const DAY_MS: i64 = 86_400_000;
+/// How many bars a strip has.
+const BARS: i64 = 48;
+/// How many changes are listed.
 const LISTED: usize = 12;
 
-/// A time that a strip shows, and in how many bars.
+/// A time that a strip shows.
 #[derive(Debug, Clone, Copy)]
 pub struct Span {
     ms: i64,
-    bars: i64,
     words: &'static str,
+    begin: &'static str,
 }
 
 impl Span {
     /// The last day, half an hour a bar.
-    pub const DAY: Span = Span { ms: DAY_MS, bars: 48, words: "the last 24 hours" };
+    pub const DAY: Span = Span { ms: DAY_MS, words: "the last day", begin: "24 h ago" };
     /// The last week, three and a half hours a bar.
-    pub const WEEK: Span = Span { ms: 7 * DAY_MS, bars: 48, words: "the last 7 days" };
+    pub const WEEK: Span = Span { ms: 7 * DAY_MS, words: "the last week", begin: "7 d ago" };
 }
 
-/// What an event said of the service.
+/// Whether a service was well, from a time on; nothing where it was removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    pub at: Stamp,
+    pub well: Option<bool>,
+}
+
+/// A change with the words for it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Point {
-    at: Stamp,
-    /// Nothing where the service was removed.
-    well: Option<bool>,
+pub struct Change {
+    pub mark: Mark,
+    pub words: String,
+}
+
+/// What a strip says.
+#[derive(Debug, PartialEq, Eq)]
+struct Bars {
+    /// Each bar as bad as the worst in it.
+    states: Vec<Option<bool>>,
+    begin: Stamp,
+    width: i64,
     words: String,
 }
 
-/// A service's past.
-#[derive(Debug)]
-pub struct Past {
-    points: Vec<Point>,
-    /// Whether there was too much to read all of it.
-    pub cut: bool,
-}
-
-/// Reads what the event log says of a service.
-pub fn read(
-    root: &Root,
-    desired: &Desired,
-    node: &NodeName,
-    service: &ServiceName,
-    now: Stamp,
-) -> Result<Past, Refusal> {
-    let (mut points, mut budget) = (Vec::new(), MOST);
-    let wanted = memchr::memmem::Finder::new(service.as_str());
-    for days in -1..DAYS {
-        let dir = root.events().join(now.plus_millis(-days * DAY_MS).day());
-        let Ok(list) = std::fs::read_dir(&dir) else { continue };
-        let names = list.flatten().map(|e| e.path());
-        for path in names.filter(|p| p.extension().is_some_and(|e| e == "jsonl" || e == "json")) {
-            let bytes = newest(&path, budget).map_err(|e| Refusal::new(503, format!("cannot read events: {e}")))?;
-            budget = budget.saturating_sub(bytes.len() as u64);
-            for text in bytes.split(|b| *b == b'\n').filter(|line| wanted.find(line).is_some()) {
-                let Ok(event) = event::parse_bytes(text.trim_ascii()) else { continue };
-                let is_node = event.node == node.as_str() || desired.aliases.get(&*event.node) == Some(node);
-                if !is_node || event.service.as_deref() != Some(service.as_str()) {
-                    continue;
-                }
-                let removed = event.kind == Kind::Removed;
-                let Some(status) = event.status().or(removed.then_some("removed")) else { continue };
-                let reason = event.reason.as_deref().map_or(String::new(), |r| format!(" ({r})"));
-                let words = clean(&format!("{status}{reason}"));
-                points.push(Point { at: event.ts, well: (!removed).then_some(status == "healthy"), words });
-            }
-        }
+fn bars(marks: impl Iterator<Item = Mark>, now: Stamp, over: Span) -> Bars {
+    let width = over.ms / BARS;
+    // The bars stand still until the next begins.
+    let end = Stamp::from_millis((now.millis() / width + 1) * width);
+    let begin = end.plus_millis(-over.ms);
+    let mut marks = marks.filter(|mark| mark.at <= now).peekable();
+    let mut state = None;
+    while let Some(mark) = marks.next_if(|mark| mark.at < begin) {
+        state = mark.well;
     }
-    points.retain(|p| now.since(p.at) <= DAYS * DAY_MS && p.at <= now);
-    sort::by(&mut points, Ord::cmp);
-    points.dedup();
-    Ok(Past { points, cut: budget == 0 })
-}
-
-/// Returns the last bytes of a file; what is not there any more is empty.
-fn newest(path: &std::path::Path, most: u64) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(bytes),
-        Err(e) => return Err(e),
+    let (mut states, mut well_ms, mut known_ms, mut breaks) = (Vec::new(), 0, 0, 0);
+    for i in 0..BARS {
+        let mut at = begin.plus_millis(i * width);
+        let to = at.plus_millis(width);
+        let mut worst = state;
+        let mut tally = |state: Option<bool>, ms: i64| {
+            known_ms += if state.is_some() { ms } else { 0 };
+            well_ms += if state == Some(true) { ms } else { 0 };
+        };
+        while let Some(mark) = marks.next_if(|mark| mark.at < to) {
+            tally(state, mark.at.since(at));
+            breaks += usize::from(mark.well == Some(false) && state != Some(false));
+            (at, state) = (mark.at, mark.well);
+            worst = worst.zip(state).map(|(a, b)| a && b).or(worst).or(state);
+        }
+        tally(state, to.min(now).since(at).max(0));
+        states.push(worst);
+    }
+    let words = match well_ms.checked_mul(100).and_then(|n| n.checked_div(known_ms)) {
+        None => format!("nothing was heard in {}", over.words),
+        Some(_) if well_ms == known_ms => format!("healthy all of {}", over.words),
+        Some(share) => format!("healthy {share} % of {}, {}", over.words, count(breaks, "break")),
     };
-    let metadata = file.metadata()?;
-    if metadata.is_file() {
-        file.seek(SeekFrom::Start(metadata.len().saturating_sub(most)))?;
-        file.take(most).read_to_end(&mut bytes)?;
-    }
-    Ok(bytes)
+    Bars { states, begin, width, words }
 }
 
-impl Past {
-    /// Returns the bars of a time, each as bad as the worst in it, and the words that say the same.
-    pub fn strip(&self, now: Stamp, over: Span) -> Value {
-        let begin = now.plus_millis(-over.ms);
-        let width = over.ms / over.bars;
-        let mut bars = Vec::new();
-        let mut state = self.points.iter().take_while(|p| p.at < begin).last().and_then(|p| p.well);
-        let (mut well_ms, mut known_ms, mut breaks) = (0, 0, 0);
-        let mut rest = self.points.iter().skip_while(|p| p.at < begin).peekable();
-        for i in 0..over.bars {
-            let from = begin.plus_millis(i * width);
-            let to = from.plus_millis(width);
-            let mut worst = state;
-            let mut at = from;
-            while let Some(point) = rest.next_if(|p| p.at < to) {
-                tally(state, point.at.since(at), &mut well_ms, &mut known_ms);
-                breaks += usize::from(point.well == Some(false) && state != Some(false));
-                at = point.at;
-                state = point.well;
-                worst = match (worst, state) {
-                    (Some(a), Some(b)) => Some(a && b),
-                    (a, b) => a.or(b),
-                };
-            }
-            tally(state, to.since(at), &mut well_ms, &mut known_ms);
-            let (tone, word) = match worst {
-                Some(true) => ("good", "healthy"),
-                Some(false) => ("bad", "not healthy"),
-                None => ("quiet", "not heard"),
-            };
-            bars.push(context! { x => i * 10, tone, word, from => from.to_string() });
-        }
-        let share = if known_ms > 0 { well_ms * 1000 / known_ms } else { 0 };
-        let words = match known_ms {
-            0 => format!("nothing was heard in {}", over.words),
-            _ => format!("healthy {}.{} % of {}, {}", share / 10, share % 10, over.words, count(breaks, "break")),
-        };
-        context! { bars, words, width => over.bars * 10, span => span(over.ms) }
-    }
-
-    /// Returns the newest changes, the newest first.
-    pub fn newest(&self, now: Stamp) -> Vec<Value> {
-        let mut changes: Vec<&Point> = Vec::new();
-        for point in &self.points {
-            if changes.last().is_none_or(|last| last.words != point.words) {
-                changes.push(point);
-            }
-        }
-        let tone = |p: &Point| match p.well {
-            Some(true) => "good",
-            Some(false) => "bad",
-            None => "quiet",
-        };
-        let shown = changes.iter().rev().take(LISTED);
-        shown.map(|p| context! { at => stamp(p.at, now), words => p.words.clone(), tone => tone(p) }).collect()
+fn tone(well: Option<bool>) -> (&'static str, &'static str) {
+    match well {
+        Some(true) => ("good", "healthy"),
+        Some(false) => ("bad", "not healthy"),
+        None => ("quiet", "not heard"),
     }
 }
 
-fn tally(state: Option<bool>, ms: i64, well_ms: &mut i64, known_ms: &mut i64) {
-    if let Some(well) = state {
-        *known_ms += ms;
-        *well_ms += if well { ms } else { 0 };
+/// Returns a strip whose bars can be pointed at.
+pub fn strip(changes: &[Change], now: Stamp, over: Span) -> Value {
+    let bars = bars(changes.iter().map(|c| c.mark), now, over);
+    let bar = |(i, well): (i64, &Option<bool>)| {
+        let (tone, word) = tone(*well);
+        context! { x => i * 10, tone, word, from => bars.begin.plus_millis(i * bars.width).to_string() }
+    };
+    let drawn: Vec<Value> = (0..).zip(&bars.states).map(bar).collect();
+    context! { bars => drawn, words => bars.words, width => BARS * 10, begin => over.begin }
+}
+
+/// Returns a strip of the last day in few bytes: a line for each meaning, which the stylesheet cuts into bars.
+pub fn line(marks: &[Mark], now: Stamp) -> Value {
+    let bars = bars(marks.iter().copied(), now, Span::DAY);
+    let path = |wanted: Option<bool>| {
+        let mut path = String::new();
+        let mut i = 0;
+        while let Some(from) = (i..bars.states.len()).find(|n| bars.states[*n] == wanted) {
+            i = (from..bars.states.len()).find(|n| bars.states[*n] != wanted).unwrap_or(bars.states.len());
+            path += &format!("M{from} 2h{}", i - from);
+        }
+        path
+    };
+    context! { good => path(Some(true)), bad => path(Some(false)), quiet => path(None), words => bars.words }
+}
+
+/// Returns the newest changes, the newest first.
+pub fn newest(changes: &[Change], now: Stamp) -> Vec<Value> {
+    let mut told: Vec<&Change> = Vec::new();
+    for change in changes {
+        if told.last().is_none_or(|last| last.words != change.words) {
+            told.push(change);
+        }
+    }
+    let shown = told.iter().rev().take(LISTED);
+    shown
+        .map(|c| context! { at => stamp(c.mark.at, now), words => c.words.clone(), tone => tone(c.mark.well).0 })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minutes: i64) -> Stamp {
+        Stamp::parse("2026-11-23T12:10:00Z").unwrap().plus_millis(minutes * 60_000)
+    }
+
+    fn marks(list: &[(i64, Option<bool>)]) -> Vec<Mark> {
+        list.iter().map(|(minutes, well)| Mark { at: at(*minutes), well: *well }).collect()
+    }
+
+    #[test]
+    fn a_strip_says_how_much_of_the_day_was_well() {
+        let marks = marks(&[(-2000, Some(true)), (-300, Some(false)), (-280, Some(true)), (-60, Some(false))]);
+        let bars = bars(marks.into_iter(), at(0), Span::DAY);
+        assert_eq!(bars.words, "healthy 94 % of the last day, 2 breaks");
+        assert_eq!(bars.begin.to_string(), "2026-11-22T12:30:00.000Z");
+        let bad: Vec<usize> = (0..48).filter(|i| bars.states[*i] == Some(false)).collect();
+        assert_eq!(bad, [37, 38, 45, 46, 47], "from 07:10 to 07:30, and since 11:10");
+    }
+
+    #[test]
+    fn nothing_heard_is_said_and_drawn_as_such() {
+        assert_eq!(bars([].into_iter(), at(0), Span::WEEK).words, "nothing was heard in the last week");
+        let line = line(&marks(&[(-130, Some(true)), (-70, None), (9, Some(false))]), at(0));
+        let path = |tone: &str| line.get_attr(tone).unwrap().to_string();
+        assert_eq!(
+            (path("good"), path("bad"), path("quiet")),
+            ("M43 2h3".into(), String::new(), "M0 2h43M46 2h2".into())
+        );
+        assert_eq!(path("words"), "healthy all of the last day");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use minijinja::{Value, context};
 
-use super::{Answer, Page, clean, queue, render, stamp, summary, world};
+use super::{Answer, Page, below_root, clean, queue, render, stamp, summary, world};
 use crate::flow::action::ActionType;
 use crate::flow::lifecycle::State;
 use crate::flow::sort;
@@ -41,7 +41,7 @@ pub fn overview(call: &Call<'_>) -> Answer {
     sort::by_key(&mut ended, |e| std::cmp::Reverse((e.since(), e.action.id.clone())));
     let own = context! {
         verdict => verdict(call, &summary), rows, grouped,
-        others => others(&summary).into_iter().map(clean).collect::<Vec<_>>(),
+        others => others(&summary).into_iter().map(|s| sentence(call, &summary, &listing.entries, s)).collect::<Vec<_>>(),
         active => active.map(|e| queue::line(call, e)).collect::<Vec<_>>(),
         ended => ended.into_iter().take(RECENT).map(|e| queue::line(call, e)).collect::<Vec<_>>(),
         nodes => world::node_cards(call, &summary)?,
@@ -64,6 +64,35 @@ fn others(summary: &Summary) -> Vec<&str> {
     // A mirror has no rows to decide on.
     let told = |sentence: &str| summary.mirror.is_none() && summary.pending.iter().any(|p| is_about(sentence, p));
     summary.attention.iter().map(String::as_str).filter(|s| !told(s)).collect()
+}
+
+/// Returns a sentence of `status` with what it means and where to go on from it.
+fn sentence(call: &Call<'_>, summary: &Summary, entries: &[Entry], text: &str) -> Value {
+    let failed =
+        entries.iter().find(|e| e.state == State::Failed && text.starts_with(&format!("{} failed: ", e.action.id)));
+    if let Some(entry) = failed {
+        let why = queue::failure(entry).map(|why| clean(&why));
+        return context! {
+            tone => "bad", word => "failed", text => queue::deed(&entry.action), why, to => format!("/actions/{}", entry.action.id),
+        };
+    }
+    for line in &summary.node_lines {
+        if let Some(rest) = text.strip_prefix(line.node.as_str()).and_then(|r| r.strip_prefix(" has been silent for "))
+        {
+            let why = format!("nothing was heard of it for {rest}; what it runs may still be well");
+            let to = format!("/nodes#node-{}", line.node);
+            return context! { tone => "attention", word => "silent", text => line.node.as_str(), why, to };
+        }
+        let of = line.services.iter().find(|(name, _, _)| text.starts_with(&format!("{name} on {} is ", line.node)));
+        if let Some((name, words, _)) = of {
+            let to = format!("/services/{}/{name}", line.node);
+            return context! { tone => "bad", word => clean(words), text => format!("{name} on {}", line.node), to };
+        }
+    }
+    let known = [("broken host file: ", "bad", "broken"), ("not an action: ", "attention", "odd file")];
+    let found = known.into_iter().find_map(|(begin, tone, word)| Some((text.strip_prefix(begin)?, tone, word)));
+    let (text, tone, word) = found.unwrap_or((text, "attention", "look"));
+    context! { tone, word, text => below_root(call, text) }
 }
 
 fn is_about(sentence: &str, pending: &Pending) -> bool {

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use minijinja::{Value, context};
 
-use super::{Answer, Page, clean, maybe_stamp, render, stamp, state_tone, summary};
+use super::{Answer, Page, below_root, clean, maybe_stamp, plan, render, stamp, state_tone, summary, words};
 use crate::cli;
 use crate::commands;
 use crate::commands::plan::Planned;
 use crate::flow::action::{Action, ActionId, ActionType, Risk};
 use crate::flow::lifecycle::State;
-use crate::flow::plan::{Phase, Plan};
+use crate::flow::plan::Plan;
 use crate::flow::sort;
 use crate::flow::status::{Summary, count};
-use crate::flow::time::span;
+use crate::flow::time::{Stamp, span};
 use crate::store::actions::{self, Entry};
 use crate::web::api::actions::{approve_one, known, output, reject_one};
 use crate::web::message::{Refusal, Response};
@@ -51,15 +51,14 @@ pub fn actions(call: &Call<'_>) -> Answer {
         let more = all - rows.len();
         groups.push(context! { state => state.as_str(), tone => state_tone(state), all, more, rows });
     }
-    let invalid: Vec<String> = listing.invalid.iter().map(|i| clean(&i.to_string())).collect();
-    let own =
-        context! { groups, invalid, wanted => wanted.map(State::as_str), states => State::ALL.map(State::as_str) };
+    let invalid: Vec<String> = listing.invalid.iter().map(|i| below_root(call, &i.to_string())).collect();
+    let own = context! { groups, invalid, several => call.request.head.query.starts_with("several"), wanted => wanted.map(State::as_str), states => State::ALL.map(State::as_str) };
     let page = Page { template: "actions.html", name: "actions", digest: Some(String::new()) };
     render(call, &page, Some(&summary), own)
 }
 
 /// Returns an action's deed in words: `restart mosquitto on piha`.
-fn deed(action: &Action) -> String {
+pub fn deed(action: &Action) -> String {
     let verb = match action.kind {
         ActionType::Redeploy => "redeploy",
         ActionType::ContainerRestart => "restart",
@@ -76,12 +75,19 @@ fn why(summary: &Summary, action: &Action) -> String {
     let row = summary.drift.iter().find(|d| d.action.as_deref() == Some(action.id.as_str()));
     let note = || match &action.drift {
         Some(drift) => match &drift.reason {
-            Some(reason) => format!("{}: {reason}", drift.kind.replace('_', " ")),
+            Some(reason) => format!("{}: {}", drift.kind.replace('_', " "), words::reason(reason)),
             None => drift.kind.replace('_', " "),
         },
         None => "a person asked for it".into(),
     };
     clean(&row.map_or_else(note, |d| d.why.clone()))
+}
+
+/// Says for how long there has been a cause.
+fn lasts(summary: &Summary, action: &Action, now: Stamp) -> Option<String> {
+    let row = summary.drift.iter().find(|d| d.action.as_deref() == Some(action.id.as_str()))?;
+    let ms = now.since(row.since);
+    (ms >= 60_000).then(|| span(ms))
 }
 
 /// Returns a pending action as a row that opens to its plan.
@@ -93,10 +99,17 @@ pub fn pending_row(call: &Call<'_>, summary: &Summary, entry: &Entry, plans: &Pl
         node => action.node.as_str(), service => action.service.as_ref().map(|s| s.as_str()),
         risk => action.kind.risk().to_string(), guarded => action.kind.risk() == Risk::Guarded,
         attempt => action.attempt, since => maybe_stamp(entry.since(), call.now),
-        hints => action.hints.iter().map(|h| clean(h)).collect::<Vec<_>>(),
-        plan => planned.and_then(|p| p.plan.as_ref()).map(plan),
+        lasts => lasts(summary, action, call.now), hints => action.hints.iter().map(|h| clean(h)).collect::<Vec<_>>(),
+        plan => planned.and_then(|p| plan::planned(p, call.now)),
         error => planned.and_then(|p| p.error.as_deref()).map(clean),
     }
+}
+
+/// Says in words why an action failed.
+pub fn failure(entry: &Entry) -> Option<String> {
+    let result = entry.action.result.as_ref()?;
+    let told = [result.reason.as_deref().map(words::reason), result.message.as_deref()];
+    Some(told.into_iter().flatten().collect::<Vec<_>>().join(": "))
 }
 
 /// Returns any other action as a row.
@@ -105,10 +118,9 @@ pub fn line(call: &Call<'_>, entry: &Entry) -> Value {
     let last = entry.history().last();
     let result = action.result.as_ref();
     let told = match entry.state {
-        State::Failed => result
-            .map(|r| [r.reason.as_deref(), r.message.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(": ")),
-        State::Completed => result.and_then(|r| r.reason.clone()),
-        _ => last.and_then(|l| l.note.clone()),
+        State::Failed => failure(entry),
+        State::Completed => result.and_then(|r| r.reason.as_deref()).map(|r| words::reason(r).to_owned()),
+        _ => last.and_then(|l| l.note.as_deref()).map(|n| words::reason(n).to_owned()),
     };
     let took = result.and_then(|r| Some(span(r.finished_at?.since(r.started_at?))));
     let newest_output = match entry.state {
@@ -122,28 +134,6 @@ pub fn line(call: &Call<'_>, entry: &Entry) -> Value {
     }
 }
 
-/// Returns a plan as numbered commands.
-fn plan(plan: &Plan) -> Value {
-    let step = |step: &crate::flow::plan::Step| {
-        let words = shlex::try_join(step.argv.iter().map(String::as_str)).unwrap_or_else(|_| step.argv.join(" "));
-        let limit = span(i64::try_from(step.timeout_s).unwrap_or(i64::MAX / 1000).saturating_mul(1000));
-        context! {
-            command => clean(&words), on => clean(&step.on), cwd => step.cwd.as_deref().map(clean), limit,
-            fetch => step.phase == Phase::Fetch,
-        }
-    };
-    let verify = plan.verify.as_ref().map(|v| {
-        let after = if v.on_failure == "rollback" { ", else what ran before is restored" } else { "" };
-        format!("healthy for {} s within {} s by {}{after}", v.min_healthy_s, v.healthy_deadline_s, clean(&v.check))
-    });
-    let commands: Vec<String> =
-        plan.steps.iter().map(|s| shlex::try_join(s.argv.iter().map(String::as_str)).unwrap_or_default()).collect();
-    context! {
-        steps => plan.steps.iter().map(step).collect::<Vec<_>>(), digest => plan.digest.clone(), verify,
-        text => clean(&commands.join(" && ")),
-    }
-}
-
 /// Returns one action's page.
 pub fn action(call: &Call<'_>) -> Answer {
     let entry = known(call)?;
@@ -152,14 +142,17 @@ pub fn action(call: &Call<'_>) -> Answer {
     let decided = matches!(entry.state, State::Pending | State::Approved);
     let planned = if decided { plans(call)?.remove(&action.id) } else { None };
     let stored = action.fields.get("plan").and_then(|raw| serde_json::from_str::<Plan>(raw.get()).ok());
-    let shown = planned.as_ref().and_then(|p| p.plan.clone()).or(stored.filter(|_| !decided));
+    let shown = match &planned {
+        Some(planned) => plan::planned(planned, call.now),
+        None => stored.as_ref().filter(|_| !decided).map(plan::kept),
+    };
     let history: Vec<Value> = entry
         .history()
         .iter()
         .map(|h| {
             context! {
                 at => stamp(h.at, call.now), to => h.to.as_str(), tone => state_tone(h.to), by => clean(&h.by),
-                via => h.via.to_string(), note => h.note.as_deref().map(clean),
+                via => Some(h.via.to_string()).filter(|via| *via != h.by), note => h.note.as_deref().map(words::reason).map(clean),
             }
         })
         .collect();
@@ -172,7 +165,7 @@ pub fn action(call: &Call<'_>) -> Answer {
         since => maybe_stamp(entry.since(), call.now),
         detected => maybe_stamp(action.drift.as_ref().and_then(|d| d.detected_at), call.now),
         hints => action.hints.iter().map(|h| clean(h)).collect::<Vec<_>>(),
-        plan => shown.as_ref().map(plan), error => planned.as_ref().and_then(|p| p.error.as_deref()).map(clean),
+        plan => shown, fetches => action.kind == ActionType::Redeploy, error => planned.as_ref().and_then(|p| p.error.as_deref()).map(clean),
         pinned => planned.as_ref().and_then(|p| p.pinned.as_deref()).map(clean), history,
         by_hand => entry.standing.by_hand, older => actions::older(&call.app.root, &action.id),
         result => outcome(&entry), log, live => matches!(entry.state, State::Approved | State::Running),
@@ -185,12 +178,14 @@ pub fn action(call: &Call<'_>) -> Answer {
 fn outcome(entry: &Entry) -> Option<Value> {
     let result = entry.action.result.as_ref()?;
     let took = result.finished_at.zip(result.started_at).map(|(to, from)| span(to.since(from)));
+    let code = result.reason.as_deref();
     Some(context! {
-        reason => result.reason.as_deref().map(clean), message => result.message.as_deref().map(clean), took,
-        step => result.failed_step, code => result.exit_code,
-        hints => result.hints.iter().map(|h| clean(h)).collect::<Vec<_>>(),
-        facts => result.facts.iter().map(|(n, f)| format!("{}: {}", clean(n), clean(f))).collect::<Vec<_>>(),
-        unpinned => result.unpinned,
+        reason => code.map(words::reason).map(clean), code => code.map(clean), message => result.message.as_deref().map(clean), took,
+        step => result.failed_step, exit => result.exit_code, next => words::next(code),
+        hints => result.hints.iter().map(|h| clean(words::reason(h))).collect::<Vec<_>>(),
+        facts => result.facts.iter().map(|(n, f)| context! { name => clean(&n.replace('_', " ")), fact => clean(f) }).collect::<Vec<_>>(),
+        lines => result.container_log.iter().map(|l| clean(l)).collect::<Vec<_>>(),
+        diff => result.diff.as_deref().map(plan::diff), unpinned => result.unpinned,
     })
 }
 

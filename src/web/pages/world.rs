@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use minijinja::{Value, context};
 
 use super::history::{self, Span};
-use super::{Answer, Page, clean, maybe_stamp, render, summary};
+use super::{Answer, Page, clean, maybe_stamp, render, summary, words};
 use crate::fail::Advised;
 use crate::flow::desired::Desired;
 use crate::flow::lifecycle::State;
@@ -15,6 +15,7 @@ use crate::flow::status::{NodeLine, NodeStanding, Summary};
 use crate::flow::world::{self, NODES_SCHEMA, Nodes, Services};
 use crate::store;
 use crate::web::message::Refusal;
+use crate::web::past::{self, Days};
 use crate::web::routes::Call;
 
 fn world_of(call: &Call<'_>, desired: &Desired) -> Result<(Services, Nodes), Refusal> {
@@ -37,11 +38,18 @@ fn standing_tone(standing: NodeStanding) -> &'static str {
 /// Returns the nodes as cards.
 pub fn node_cards(call: &Call<'_>, summary: &Summary) -> Result<Vec<Value>, Refusal> {
     let desired = call.app.cx.desired()?;
-    let (_, nodes) = world_of(call, &desired)?;
-    Ok(summary.node_lines.iter().map(|line| card(call, &desired, &nodes, line)).collect())
+    let world = world_of(call, &desired)?;
+    let mut days = call.app.pasts.all(&call.app.root, &desired, call.now);
+    Ok(summary.node_lines.iter().map(|line| card(call, &desired, &world, &mut days, line)).collect())
 }
 
-fn card(call: &Call<'_>, desired: &Desired, nodes: &Nodes, line: &NodeLine) -> Value {
+fn card(
+    call: &Call<'_>,
+    desired: &Desired,
+    (rows, nodes): &(Services, Nodes),
+    days: &mut Days,
+    line: &NodeLine,
+) -> Value {
     let row = nodes.get(line.node.as_str());
     let used = row.and_then(|r| r.disk.as_ref()).and_then(|d| d.used_percent.as_ref()).and_then(|n| n.as_f64());
     let high = desired.hosts.get(&line.node).and_then(|h| h.file.disk.high).unwrap_or(call.app.config.agent.disk_high);
@@ -56,13 +64,16 @@ fn card(call: &Call<'_>, desired: &Desired, nodes: &Nodes, line: &NodeLine) -> V
             } else {
                 "bad"
             };
-            context! { name => name.as_str(), words => clean(words), tone }
+            let mut marks = days.remove(&(line.node.clone(), name.clone())).unwrap_or_default();
+            marks.extend(rows.get(line.node.as_str(), name.as_str()).map(past::of_row).unwrap_or_default());
+            sort::by(&mut marks, Ord::cmp);
+            context! { name => name.as_str(), words => clean(words), tone, day => history::line(&marks, call.now) }
         })
         .collect();
     let well = line.services.iter().filter(|(_, _, well)| *well).count();
     context! {
         name => line.node.as_str(), standing => line.standing.as_str(), tone => standing_tone(line.standing),
-        seen => maybe_stamp(line.last_seen, call.now), disk => clean(&line.disk), services, well,
+        seen => maybe_stamp(line.last_seen, call.now), disk => clean(line.disk.trim_end_matches(" (normal)")), services, well,
         used => used.filter(|u| (0.0..=100.0).contains(u)), high => high.0,
         full => line.standing == NodeStanding::DiskFull,
         mount => row.and_then(|r| r.disk.as_ref()).and_then(|d| d.mount.as_deref()).map(clean),
@@ -135,7 +146,7 @@ pub fn service(call: &Call<'_>) -> Answer {
         return Err(unknown());
     }
     let summary = summary(call)?;
-    let past = history::read(&call.app.root, &desired, &node, &service, call.now)?;
+    let (past, cut) = call.app.pasts.single(&call.app.root, &desired, &node, &service, call.now);
     let drift = summary.drift.iter().find(|d| d.node == node && d.service.as_ref() == Some(&service));
     let mut others: Vec<_> =
         store::actions::list(&call.app.root, &State::ALL).map_err(|e| Refusal::new(503, e.to_string()))?.entries;
@@ -145,17 +156,18 @@ pub fn service(call: &Call<'_>) -> Answer {
         node => node.as_str(), service => service.as_str(),
         status => row.map_or("missing".into(), |r| clean(&r.status)),
         tone => row.map_or("attention", |r| if r.is_healthy() { "good" } else { "bad" }),
-        reason => row.and_then(|r| r.reason.as_deref()).map(clean),
+        reason => row.and_then(|r| r.reason.as_deref()).map(words::reason).map(clean),
         at => maybe_stamp(row.map(|r| r.last_event), call.now),
         healthy_at => maybe_stamp(row.and_then(|r| r.last_healthy), call.now),
         unhealthy_at => maybe_stamp(row.and_then(|r| r.last_unhealthy), call.now),
         details => row.map(|r| r.details.get()).filter(|d| *d != "{}").map(clean),
         why => drift.map(|d| clean(&d.why)), action => drift.and_then(|d| d.action.as_deref()),
+        deed => others.iter().find(|e| drift.is_some_and(|d| d.action.as_deref() == Some(e.action.id.as_str()))).map(|e| super::queue::deed(&e.action)),
         held => drift.and_then(|d| d.held_by.as_deref()).map(clean),
         runtime => wanted.map(|w| format!("{:?}", w.settings.runtime).to_lowercase()),
         monitor => wanted.is_some_and(|w| w.settings.monitor), desired => wanted.is_some(),
-        day => past.strip(call.now, Span::DAY), week => past.strip(call.now, Span::WEEK), cut => past.cut,
-        events => past.newest(call.now), actions => others.iter().take(10).map(|e| super::queue::line(call, e)).collect::<Vec<_>>(),
+        day => history::strip(&past, call.now, Span::DAY), week => history::strip(&past, call.now, Span::WEEK), cut,
+        events => history::newest(&past, call.now), actions => others.iter().take(10).map(|e| super::queue::line(call, e)).collect::<Vec<_>>(),
     };
     let page = Page { template: "service.html", name: "service", digest: Some(String::new()) };
     render(call, &page, Some(&summary), own)

@@ -1,0 +1,113 @@
+//! Every page on a phone and on a desk, light and dark: no wider than its screen, without a finding of axe that is
+//! serious, and running nothing of what it shows. Pictures of all of them are kept in `target/screenshots`.
+
+use serde_json::{Value, json};
+
+use crate::chromium::{Browser, Screen, pictures};
+use crate::gallery::{self, PAGES};
+use crate::support::needs;
+
+/// What an attacker would put wherever a text of theirs is shown.
+const EVIL: &str = "\"'><img src=x onerror=\"window.name='run'\"><svg onload=\"window.name='run'\">\
+    <a href=\"javascript:window.name='run'\" autofocus onfocus=\"window.name='run'\">x</a>\
+    </textarea></title></script><script>window.name='run'</script>{{ 7 * 7 }}&lt;b&gt;";
+
+#[test]
+fn no_page_is_wider_than_its_screen_and_axe_finds_nothing_serious() {
+    let Some(axe) = axe() else { return };
+    let server = gallery::open("");
+    let token = server.token(&["oskar"]);
+    for screen in Screen::ALL {
+        let Some(browser) = Browser::start(screen, server.address) else { return };
+        browser.go("/login");
+        check(&browser, &axe, "/login", screen);
+        browser.log_in(&token);
+        for page in PAGES {
+            browser.go(page);
+            browser.script("for (const d of document.querySelectorAll('details')) d.open = true");
+            check(&browser, &axe, page, screen);
+        }
+    }
+    println!("pictures are in {}", pictures().display());
+}
+
+fn check(browser: &Browser, axe: &str, page: &str, screen: Screen) {
+    browser.keep_picture(&format!("{}-open-{}", gallery::name(page), screen.name()));
+    let fits = "return [document.documentElement.scrollWidth <= innerWidth, document.title.endsWith('hlctl')]";
+    assert_eq!(browser.script(fits), json!([true, true]), "{page} at {}", screen.name());
+    browser.script(axe);
+    let run = "const done = arguments[arguments.length - 1];\
+        axe.run(document, { resultTypes: ['violations'] }).then(\
+            r => done(r.violations.map(v => ({ id: v.id, impact: v.impact, nodes: v.nodes.map(n => n.html + ' ' + n.failureSummary) }))),\
+            e => done([{ id: String(e), impact: 'critical' }]))";
+    let found = browser.script_later(run, Value::Null);
+    let found = found.as_array().unwrap();
+    let grave: Vec<_> = found.iter().filter(|v| v["impact"] == "serious" || v["impact"] == "critical").collect();
+    assert!(grave.is_empty(), "{page} at {}: {}", screen.name(), serde_json::to_string_pretty(&grave).unwrap());
+    for lesser in found {
+        eprintln!("{page} at {}: {} {}", screen.name(), lesser["id"], lesser["nodes"]);
+    }
+}
+
+/// Returns the source of axe-core, as a Python package carries it; nothing where that is not installed.
+fn axe() -> Option<String> {
+    let ask = "import importlib.util as u; print(u.find_spec('axe_selenium_python').submodule_search_locations[0])";
+    let found = std::process::Command::new("python3").args(["-c", ask]).output().ok().filter(|o| o.status.success());
+    let text = found.and_then(|o| {
+        let folder = String::from_utf8(o.stdout).ok()?;
+        std::fs::read_to_string(format!("{}/node_modules/axe-core/axe.min.js", folder.trim())).ok()
+    });
+    needs::there("axe-selenium-python for its python3", text.is_some());
+    text
+}
+
+#[test]
+fn pictures_of_every_page_are_kept() {
+    let server = gallery::open("");
+    let token = server.token(&["oskar"]);
+    let wide = [768, 1440].map(|width| Screen { width, ..Screen::DESK });
+    let dark = wide.map(|screen| Screen { dark: true, ..screen });
+    for screen in Screen::ALL.into_iter().chain(wide).chain(dark) {
+        let Some(browser) = Browser::start(screen, server.address) else { return };
+        browser.log_in(&token);
+        for page in PAGES {
+            browser.go(page);
+            browser.keep_picture(&format!("{}-{}", gallery::name(page), screen.name()));
+        }
+    }
+    println!("pictures are in {}", pictures().display());
+}
+
+#[test]
+fn chromium_runs_nothing_of_what_the_pages_show() {
+    let server = gallery::open(EVIL);
+    let Some(browser) = Browser::start(Screen::DESK, server.address) else { return };
+    browser.go("/");
+    browser.script("window.name = 'quiet'");
+    browser.log_in(&server.token(&["oskar"]));
+    let evil = percent_encoding::utf8_percent_encode(EVIL, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let mut pages: Vec<String> = PAGES.map(str::to_owned).into();
+    pages.extend(["/services/nas/watchtower".into(), format!("/login?next={evil}"), format!("/actions/{evil}")]);
+    pages.extend([format!("/services/piha/{evil}"), format!("/actions?state={evil}"), format!("/{evil}?x={evil}")]);
+    pages.extend([
+        "/api/v1/digest".into(),
+        "/api/v1/actions".into(),
+        "/api/v1/actions/redeploy-nas-jellyfin/log".into(),
+    ]);
+    let mut shown = 0;
+    for page in &pages {
+        browser.go(page);
+        let found = browser.script(
+            "for (const d of document.querySelectorAll('details')) d.open = true; \
+             const odd = [...document.querySelectorAll('*')].filter(e => e.localName === 'img' || \
+               (e.localName === 'script' && !e.src) || [...e.attributes].some(a => a.name.startsWith('on')) || \
+               (e.href && String(e.href).startsWith('javascript:'))); \
+             return [window.name, odd.map(e => e.outerHTML), document.documentElement.textContent.includes('onerror=')]",
+        );
+        assert_eq!((&found[0], &found[1]), (&json!("quiet"), &json!([])), "{page}");
+        shown += usize::from(found[2] == json!(true));
+    }
+    assert!(shown > 15, "the texts are shown as they are: on {shown} of {} pages", pages.len());
+    let blocked: Vec<_> = browser.console().into_iter().filter(|l| l.contains("Content Security Policy")).collect();
+    assert!(blocked.is_empty(), "it took the policy to stop them: {blocked:?}");
+}
