@@ -105,6 +105,73 @@ fn a_pipe_that_stays_open_is_written_promptly() {
 }
 
 #[test]
+fn a_signal_ends_it_after_the_last_whole_line() {
+    use rustix::process::{Pid, Signal, kill_process};
+    for signal in [Signal::TERM, Signal::INT] {
+        let root = Root::new();
+        let mut child = root.spawn(&["ingest"]);
+        let mut input = child.0.stdin.take().unwrap();
+        let first = event(T, "service_healthy", "first");
+        writeln!(input, "{first}").unwrap();
+        root.wait_for("first");
+        // What lies in the pipe was delivered, as far as its writer knows.
+        let lines: Vec<String> = (0..300).map(|i| event(T + i, "service_healthy", &format!("s{i}"))).collect();
+        write!(input, "{}\n{{\"half", lines.join("\n")).unwrap();
+        kill_process(Pid::from_child(&child.0), signal).unwrap();
+        let output = ended(child);
+        assert_eq!(output, (Some(0), "301 events written\n".into(), half(302)), "{signal:?}");
+        assert_eq!(root.log()[0].1, format!("{first}\n{}\n", lines.join("\n")));
+        drop(input);
+    }
+}
+
+#[test]
+fn a_signal_ends_it_while_nothing_or_all_too_much_comes() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let root = Root::new();
+    let mut idle = root.spawn(&["ingest"]);
+    let input = idle.0.stdin.take();
+    // It listens before it reads: what it wrote is the sign that it does.
+    writeln!(input.as_ref().unwrap(), "{}", event(T, "service_healthy", "listens")).unwrap();
+    root.wait_for("listens");
+    kill_process(Pid::from_child(&idle.0), Signal::TERM).unwrap();
+    assert_eq!(ended(idle), (Some(0), "1 event written\n".into(), "hlctl: interrupted after line 1\n".into()));
+
+    let mut busy = root.spawn(&["ingest", "--source", "busy"]);
+    let mut input = busy.0.stdin.take().unwrap();
+    let line = event(T, "service_healthy", "busy") + "\n";
+    let flood = std::thread::spawn(move || while input.write_all(line.as_bytes()).is_ok() {});
+    root.wait_for("busy");
+    kill_process(Pid::from_child(&busy.0), Signal::INT).unwrap();
+    let (code, out, _) = ended(busy);
+    flood.join().unwrap();
+    let log = root.log();
+    let text = &log.iter().find(|(path, _)| path.ends_with("busy.jsonl")).unwrap().1;
+    assert!(text.ends_with('\n'));
+    assert_eq!((code, out), (Some(0), format!("{} events written\n", text.lines().count())));
+}
+
+fn half(line: u64) -> String {
+    format!("hlctl: interrupted in the middle of line {line}, which was left out\n")
+}
+
+/// Waits for the end. Returns the exit code and what was said.
+fn ended(mut child: Running) -> (Option<i32>, String, String) {
+    let began = Instant::now();
+    while child.0.try_wait().unwrap().is_none() {
+        assert!(began.elapsed() < Duration::from_secs(60), "it does not end");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let text = |stream: &mut dyn std::io::Read| {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    };
+    let (out, err) = (text(&mut child.0.stdout.take().unwrap()), text(&mut child.0.stderr.take().unwrap()));
+    (child.0.wait().unwrap().code(), out, err)
+}
+
+#[test]
 fn events_are_shown_filtered_and_in_order() {
     let root = Root::new();
     let lines = [

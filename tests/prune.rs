@@ -5,6 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+mod needs;
+
 struct Root(tempfile::TempDir);
 
 const DAY: i64 = 86_400_000;
@@ -36,7 +38,7 @@ impl Root {
 
     /// Returns the path of a file in the folder of a day.
     fn day(&self, days_ago: i64, name: &str) -> String {
-        format!("events/{}/{name}", self.stamp(days_ago).day())
+        format!("events/{}/{name}", self.stamp(days_ago).day()).trim_end_matches('/').to_owned()
     }
 
     fn event(&self, days_ago: i64, kind: &str, service: &str) -> String {
@@ -153,4 +155,97 @@ fn a_folder_that_cannot_be_written_is_told_and_the_rest_is_done() {
     chattr("-i");
     assert!(code == 1 && err.contains("cannot remove") && err.contains("help:"), "{code} {err}");
     assert!(locked.exists() && !free.exists());
+}
+
+/// A file system of its own; unmounted when it goes.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn new(at: PathBuf, args: &[&str]) -> Option<Self> {
+        fs::create_dir_all(&at).unwrap();
+        let mounted = Command::new("mount").args(args).arg(&at).output();
+        needs::there("right to mount", mounted.is_ok_and(|o| o.status.success())).then_some(Self(at))
+    }
+
+    fn remount(&self, how: &str) {
+        let remounted = Command::new("mount").args(["-o", &format!("remount,bind,{how}")]).arg(&self.0).status();
+        assert!(remounted.unwrap().success());
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+/// Fills events of 50 and of 9 days ago in, of which something goes, something stays and something is compressed.
+fn three_ages(root: &Root) {
+    let lines = [root.event(50, "service_healthy", "web"), root.event(50, "service_healthy", "gone")];
+    root.write(&root.day(50, "a.jsonl"), lines.join("\n") + "\n");
+    root.write(&root.day(49, "a.jsonl"), root.event(49, "service_healthy", "web") + "\n");
+    root.write(&root.day(9, "a.jsonl"), root.event(9, "service_healthy", "web") + "\n");
+}
+
+#[test]
+fn events_on_another_file_system_are_pruned_as_well() {
+    let root = Root::new();
+    let Some(_events) = Mounted::new(root.at("events"), &["-t", "tmpfs", "-o", "size=8m", "tmpfs"]) else { return };
+    three_ages(&root);
+    // And the folder of a day may be a mount point too, which cannot be removed.
+    let day = root.at(&root.day(55, ""));
+    let Some(_day) = Mounted::new(day.clone(), &["-t", "tmpfs", "-o", "size=1m", "tmpfs"]) else { return };
+    root.write(&root.day(55, "a.jsonl"), root.event(55, "service_healthy", "web") + "\n");
+    let world = root.world();
+    let (code, out, err) = root.run(&["prune", "--keep", "30d", "--compress", "7d"]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(out.contains("in 4 files"), "{out}");
+    assert_eq!(fs::read_dir(&day).unwrap().count(), 0);
+    assert!(!root.at(&root.day(49, "")).exists() && root.at(&root.day(9, "a.jsonl.gz")).exists());
+    assert_eq!(root.world(), world);
+    assert_eq!(root.run(&["prune", "--keep", "30d", "--compress", "7d"]).1, "nothing to prune\n");
+}
+
+#[test]
+fn events_on_a_read_only_file_system_are_left_and_it_is_told_once() {
+    let root = Root::new();
+    let Some(events) = Mounted::new(root.at("events"), &["-t", "tmpfs", "-o", "size=8m", "tmpfs"]) else { return };
+    three_ages(&root);
+    let world = root.world();
+    let listed = |root: &Root| {
+        let all = walkdir::WalkDir::new(root.at("events")).sort_by_file_name().into_iter().map(Result::unwrap);
+        let files = all.filter(|e| e.file_type().is_file());
+        files.map(|e| (e.path().to_owned(), fs::read(e.path()).unwrap())).collect::<Vec<_>>()
+    };
+    let before = listed(&root);
+    let args = ["prune", "--keep", "30d", "--compress", "7d"];
+    events.remount("ro");
+    let (code, out, err) = root.run(&args);
+    assert_eq!((code, out.as_str()), (1, "nothing to prune\n"));
+    let path = root.at("events");
+    let told = [
+        format!("hlctl: cannot change anything in {}: Read-only file system (os error 30)", path.display()),
+        "hlctl: help: mount the file system of that path writable (`mount -o remount,rw`), then run it again: nothing \
+         was lost"
+            .to_owned(),
+    ];
+    assert_eq!(err.lines().collect::<Vec<_>>(), told);
+    assert!(root.run(&["prune", "--dry-run"]).1.contains("would free"), "what would go can be seen");
+    assert_eq!((listed(&root), root.world()), (before, world.clone()));
+    events.remount("rw");
+
+    // One day alone: the others are pruned.
+    let day = root.at(&root.day(50, ""));
+    let Some(day) = Mounted::new(day.clone(), &["--bind", day.to_str().unwrap()]) else { return };
+    day.remount("ro");
+    let (code, out, err) = root.run(&args);
+    assert_eq!(code, 1, "{out}{err}");
+    assert!(
+        err.contains(&format!("cannot change anything in {}", day.0.display())) && out.contains("in 2 files"),
+        "{out}{err}"
+    );
+    assert_eq!(root.world(), world);
+    day.remount("rw");
+    assert_eq!(root.run(&args).0, 0);
+    assert_eq!(root.world(), world);
 }

@@ -1,11 +1,9 @@
 //! `hlctl ingest`: events as JSON lines from standard input into the event log.
 
-use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use color_eyre::eyre::WrapErr;
-use rustix::event::{PollFd, PollFlags, Timespec};
 use serde::Serialize;
 
 use crate::cli;
@@ -14,6 +12,10 @@ use crate::fail::{Advised, Result};
 use crate::flow::event::{MAX_LINE, parse_bytes};
 use crate::store::events::{self, BadLines, Line, Lines};
 use crate::store::root::Root;
+
+mod input;
+
+use input::{Input, Waited};
 
 /// How long an event waits for others to be written with it: each batch costs a sync.
 const LINGER: Duration = Duration::from_millis(500);
@@ -42,8 +44,9 @@ pub struct BadLine {
     pub cause: String,
 }
 
-/// Reads lines until the input ends; `say` tells what happens meanwhile.
+/// Reads lines until the input ends or a signal ends it; `say` tells what happens meanwhile.
 pub fn run(cx: &Context, args: &cli::Ingest, input: impl AsFd, say: &dyn Fn(&str)) -> Result<IngestReport> {
+    let mut input = Input::listening(input)?;
     let root = cx.root()?;
     let rejects = args.rejects.as_deref().map(BadLines::open).transpose().advised()?;
     let mut ingest = Ingest {
@@ -59,12 +62,20 @@ pub fn run(cx: &Context, args: &cli::Ingest, input: impl AsFd, say: &dyn Fn(&str
     };
     let mut lines = Lines::default();
     loop {
-        if ingest.bytes >= MAX_BATCH || (ingest.bytes > 0 && !is_ready(&input, ingest.patience())?) {
+        if ingest.bytes >= MAX_BATCH {
             ingest.write()?;
+        }
+        match input.wait(ingest.patience())? {
+            Waited::Ready => {}
+            Waited::Quiet => {
+                ingest.write()?;
+                continue;
+            }
+            Waited::Interrupted => return ingest.interrupted(&lines),
         }
         let mut done = Ok(());
         let read = lines.feed(
-            |buffer| rustix::io::read(&input, buffer).map_err(Into::into),
+            |buffer| input.read(buffer),
             |number, line| {
                 if done.is_ok() {
                     done = ingest.take(number, line);
@@ -82,19 +93,6 @@ pub fn run(cx: &Context, args: &cli::Ingest, input: impl AsFd, say: &dyn Fn(&str
     Ok(ingest.report)
 }
 
-/// Waits until there is more to read. Returns whether there is.
-fn is_ready(input: impl AsFd, patience: Duration) -> Result<bool> {
-    let until = Instant::now() + patience;
-    loop {
-        let left = Timespec::try_from(until.saturating_duration_since(Instant::now()))?;
-        match rustix::event::poll(&mut [PollFd::new(&input, PollFlags::IN)], Some(&left)) {
-            Ok(ready) => return Ok(ready > 0),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(e) => return Err(io::Error::from(e)).wrap_err("cannot wait for standard input"),
-        }
-    }
-}
-
 struct Ingest<'a> {
     cx: &'a Context,
     root: Root,
@@ -109,8 +107,20 @@ struct Ingest<'a> {
 }
 
 impl Ingest<'_> {
-    fn patience(&self) -> Duration {
-        LINGER.saturating_sub(self.since.elapsed())
+    /// Returns how long what was read may wait for more; nothing waits where there is nothing.
+    fn patience(&self) -> Option<Duration> {
+        (self.bytes > 0).then(|| LINGER.saturating_sub(self.since.elapsed()))
+    }
+
+    /// Ends because of a signal: what came as whole lines is written.
+    fn interrupted(mut self, lines: &Lines) -> Result<IngestReport> {
+        self.write()?;
+        let half = !matches!(lines.rest(), Line::Whole([]));
+        (self.say)(&match half {
+            true => format!("interrupted in the middle of line {}, which was left out", lines.count() + 1),
+            false => format!("interrupted after line {}", lines.count()),
+        });
+        Ok(self.report)
     }
 
     fn take(&mut self, number: u64, line: Line<'_>) -> Result<()> {

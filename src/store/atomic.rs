@@ -39,7 +39,11 @@ pub fn advice_for(kind: io::ErrorKind) -> String {
         K::StorageFull | K::QuotaExceeded => {
             "free some space (`df -h` on that path), then run it again: nothing was lost".into()
         }
-        K::PermissionDenied | K::ReadOnlyFilesystem => "run hlctl as the owner of the root, or with sudo".into(),
+        K::PermissionDenied => "run hlctl as the owner of the root, or with sudo".into(),
+        K::ReadOnlyFilesystem => {
+            "mount the file system of that path writable (`mount -o remount,rw`), then run it again: nothing was lost"
+                .into()
+        }
         K::IsADirectory | K::NotADirectory | K::AlreadyExists => {
             "move what stands in the way aside: a file and a folder were taken for each other".into()
         }

@@ -1,24 +1,25 @@
 //! Retention of the event log: older events go, but for those that the world still depends on; days that are
 //! closed are compressed. Every change is one rename or one removal after which the log gives the same world.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Seek, Write};
-use std::os::unix::fs::MetadataExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use rustix::fs::StatVfsMountFlags;
 use serde::Serialize;
 
-use super::append::stands_at;
-use super::dir::{Entry, Format, Identity, format, list_day, list_days, plain};
-use super::lines::{Line, Lines};
-use super::{ReadError, unpack};
+use super::ReadError;
+use super::dir::{Entry, Format, format, list_day, list_days, plain};
 use crate::flow::retention::{Kept, Retention};
 use crate::flow::time::Stamp;
-use crate::store::atomic::{self, WriteError, sync_dir};
+use crate::store::atomic::{WriteError, sync_dir};
 use crate::store::root::Root;
+
+mod change;
+mod content;
 
 const DAY_MS: i64 = 86_400_000;
 /// A temporary file so old belongs to a writer that was killed.
@@ -73,6 +74,11 @@ pub fn prune(root: &Root, keep: &Retention<'_>, limits: Limits) -> Result<Pruned
     let events = root.events();
     let days = list_days(&events).map_err(|e| ReadError::at(&events, "list the folder", e))?.unwrap_or_default();
     let mut pruned = Pruned::default();
+    if let Err(error) = check_writable(&events, limits) {
+        // Told once, and not for each file.
+        pruned.errors.push(error);
+        return Ok(pruned);
+    }
     for day in days.iter().filter(|day| day.obstacle.is_none()) {
         let Ok(begin) = Stamp::parse(&format!("{}T00:00:00Z", day.name)) else { continue };
         let end = begin.plus_millis(DAY_MS);
@@ -98,6 +104,16 @@ pub fn prune(root: &Root, keep: &Retention<'_>, limits: Limits) -> Result<Pruned
     Ok(pruned)
 }
 
+/// Makes sure that a folder's file system takes changes, if there are to be any. Days may be mounted one by one.
+fn check_writable(path: &Path, limits: Limits) -> Result<(), WriteError> {
+    // Where that is not known, the first change tells.
+    let known = rustix::fs::statvfs(path).ok().filter(|_| !limits.dry_run);
+    match known.is_some_and(|fs| fs.f_flag.contains(StatVfsMountFlags::RDONLY)) {
+        true => Err(WriteError::at(path, "change anything in", rustix::io::Errno::ROFS.into())),
+        false => Ok(()),
+    }
+}
+
 struct Folder<'a> {
     root: &'a Root,
     path: PathBuf,
@@ -108,6 +124,7 @@ struct Folder<'a> {
 impl Folder<'_> {
     /// Goes through the files of a day: with something to keep, the rest of it goes; else they are compressed.
     fn prune(&self, keep: Option<&Retention<'_>>, pruned: &mut Pruned) -> Result<(), WriteError> {
+        check_writable(&self.path, self.limits)?;
         let (files, _) = list_day(&self.path, &self.shown).map_err(|e| WriteError::at(&self.path, "list", e))?;
         for entry in files {
             let done = match keep {
@@ -149,7 +166,7 @@ impl Folder<'_> {
         let Some((mut file, identity)) = self.lock(&path)? else { return Ok(()) };
         let mut text = None;
         let (kept, dropped) = match entry.format {
-            Format::Document => match document(&mut file, keep).map_err(fail("read"))? {
+            Format::Document => match content::document(&mut file, keep).map_err(fail("read"))? {
                 Kept::All => (1, 0),
                 Kept::Nothing => (0, 1),
                 Kept::Some(rest) => {
@@ -159,7 +176,7 @@ impl Folder<'_> {
             },
             Format::Lines | Format::Gzip | Format::Zstd => {
                 let (mut kept, mut dropped) = (0u64, 0u64);
-                let rest = each(&mut file, entry.format, |line| match line {
+                let rest = content::each(&mut file, entry.format, |line| match line {
                     Some(line) if keep.keeps(line) => kept += 1,
                     _ => dropped += 1,
                 });
@@ -185,10 +202,10 @@ impl Folder<'_> {
             (Some(text), _) => out.write_all(text.as_bytes()),
             (None, Format::Gzip | Format::Zstd) => {
                 let mut packed = GzEncoder::new(out, Compression::default());
-                copy_kept(file, entry.format, keep, &mut packed)?;
+                content::copy_kept(file, entry.format, keep, &mut packed)?;
                 packed.finish().map(drop)
             }
-            (None, Format::Document | Format::Lines) => copy_kept(file, entry.format, keep, out),
+            (None, Format::Document | Format::Lines) => content::copy_kept(file, entry.format, keep, out),
         })?;
         if to != entry.name {
             self.unlink(&path)?;
@@ -218,122 +235,5 @@ impl Folder<'_> {
             format(name).is_some_and(|f| f > entry.format) && self.path.join(name).symlink_metadata().is_ok()
         };
         packed.into_iter().filter(is_shadow).collect()
-    }
-
-    /// Opens a file and waits until nobody appends to it; nothing where it went away.
-    fn lock(&self, path: &Path) -> Result<Option<(File, Identity)>, WriteError> {
-        let opened = super::file::open(rustix::fs::CWD, path);
-        let (file, _) = match opened {
-            Ok(opened) => opened,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(WriteError::at(path, "read", e)),
-        };
-        file.lock().map_err(|e| WriteError::at(path, "lock", e))?;
-        let identity = file.metadata().map_err(|e| WriteError::at(path, "look at", e))?;
-        Ok(stands_at(&file, path).then(|| (file, Identity::of(&identity))))
-    }
-
-    /// Writes a file of the folder anew, with the time of the one that it is made from. Returns its size.
-    fn replace(
-        &self,
-        from: &mut File,
-        name: &str,
-        write: impl FnOnce(&mut File, &mut dyn Write) -> io::Result<()>,
-    ) -> Result<u64, WriteError> {
-        let path = self.path.join(name);
-        let fail = |doing| {
-            let path = &path;
-            move |e: io::Error| WriteError::at(path, doing, e)
-        };
-        from.rewind().map_err(fail("read what becomes of"))?;
-        if self.limits.dry_run {
-            let mut counted = Counted(0);
-            write(from, &mut counted).map_err(fail("read what becomes of"))?;
-            return Ok(counted.0);
-        }
-        let temporary = atomic::temporary(&path, b"", 0o644, self.root.owner())?;
-        let mut out = BufWriter::with_capacity(64 * 1024, temporary.as_file());
-        write(from, &mut out).and_then(|()| out.flush()).map_err(fail("write"))?;
-        drop(out);
-        // Its times tell what may lie in it.
-        let modified = from.metadata().and_then(|m| m.modified()).map_err(fail("look at"))?;
-        temporary.as_file().set_modified(modified).map_err(fail("set the time of"))?;
-        temporary.as_file().sync_all().map_err(fail("sync"))?;
-        let size = temporary.as_file().metadata().map_err(fail("look at"))?.size();
-        temporary.persist(&path).map_err(|e| WriteError::at(&path, "rename a temporary file to", e.error))?;
-        sync_dir(&self.path)?;
-        Ok(size)
-    }
-
-    fn remove(&self, path: &Path, name: &str, changes: &mut Vec<FileChange>) -> Result<(), WriteError> {
-        let size = fs::symlink_metadata(path).map_or(0, |m| m.size());
-        self.unlink(path)?;
-        changes.push(self.changed(name, Change::Removed, size));
-        Ok(())
-    }
-
-    fn unlink(&self, path: &Path) -> Result<(), WriteError> {
-        match self.limits.dry_run {
-            true => Ok(()),
-            false => fs::remove_file(path).map_err(|e| WriteError::at(path, "remove", e)),
-        }
-    }
-
-    fn changed(&self, name: &str, change: Change, freed: u64) -> FileChange {
-        FileChange { file: format!("{}/{name}", self.shown), change, freed }
-    }
-}
-
-/// Hands over each line of a file, none for one that is too long. Returns whether something follows the last.
-fn each(file: &mut File, format: Format, mut each: impl FnMut(Option<&[u8]>)) -> io::Result<bool> {
-    let mut lines = Lines::default();
-    let each = |_, line: Line<'_>| match line {
-        Line::Whole(line) => each(Some(line)),
-        Line::Long => each(None),
-    };
-    let (read, is_packed) = match format {
-        Format::Gzip => (lines.each(unpack::gzip(&mut *file), each), true),
-        Format::Zstd => (lines.each(unpack::zstd(&mut *file), each), true),
-        Format::Document | Format::Lines => (lines.each(&mut *file, each), false),
-    };
-    match read {
-        // What stands before the damage of a packed file counts, unless it is the disk that is damaged.
-        Err(_) if is_packed => {
-            file.rewind()?;
-            io::copy(file, &mut io::sink()).map(|_| true)
-        }
-        Err(e) => Err(e),
-        Ok(_) => Ok(!matches!(lines.rest(), Line::Whole([]))),
-    }
-}
-
-fn copy_kept(file: &mut File, format: Format, keep: &Retention<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let mut written = Ok(());
-    each(file, format, |line| {
-        if let Some(line) = line.filter(|line| written.is_ok() && keep.keeps(line)) {
-            written = out.write_all(line).and_then(|()| out.write_all(b"\n"));
-        }
-    })?;
-    written
-}
-
-fn document(file: &mut File, keep: &Retention<'_>) -> io::Result<Kept> {
-    let mut bytes = Vec::new();
-    file.take(super::file::MAX_DOCUMENT + 1).read_to_end(&mut bytes)?;
-    // Larger ones never counted.
-    Ok(if bytes.len() as u64 > super::file::MAX_DOCUMENT { Kept::Nothing } else { keep.document(&bytes) })
-}
-
-/// Counts what would be written.
-struct Counted(u64);
-
-impl Write for Counted {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

@@ -51,7 +51,8 @@ const PRUNE: Page = Page {
          hide an older one, are kept at their place and in their order, whatever their age: a full replay after it \
          gives the same world.",
         "With `--compress` the files of days that ended long enough ago are compressed; they are still read.",
-        "It can be killed at any moment, and runs beside the other passes.",
+        "It can be killed at any moment, and runs beside the other passes. `events/` or the folder of a day may lie on \
+         another file system; one that is mounted read-only is left as it is, and the pass ends with 1.",
     ],
     examples: &[
         ("See what would go, and how many bytes:", &["hlctl prune --dry-run"]),
@@ -96,6 +97,8 @@ const INGEST: Page = Page {
         "What was read is on disk within a second, in batches, each synced once. What is counted at the end, or with \
          `-v` after each batch, is on disk. A kill loses at most what came within the last half second, and never \
          leaves half a line before a whole one.",
+        "On SIGINT or SIGTERM it writes what has come as whole lines, also those that still lie in the pipe, and ends as \
+         at the end of the input; half a line is left out, and that is said. A second signal ends it at once.",
     ],
     examples: &[
         ("Take events from an MQTT broker:", &["mosquitto_sub -t 'homelab/#' | hlctl ingest --source mqtt"]),
