@@ -79,7 +79,7 @@ impl Pasts {
                 let Ok(service) = service.parse() else { continue };
                 let known = days.entry((node.clone(), service)).or_default();
                 known.extend(marks);
-                sort::by(&mut known, Ord::cmp);
+                sort::by(known, Ord::cmp);
             }
         }
         days
@@ -136,7 +136,7 @@ impl All {
 
 /// Sorts marks and drops those that say what the one before them said, but for the newest.
 fn thin(marks: &mut Vec<Mark>, now: Stamp) {
-    sort::by(&mut marks, Ord::cmp);
+    sort::by(marks, Ord::cmp);
     marks.dedup();
     let mut last: Option<Mark> = None;
     marks.retain(|mark| {
@@ -171,7 +171,7 @@ impl Single {
             }
         });
         changes.retain(|c| now.since(c.mark.at) <= 8 * DAY_MS);
-        sort::by(&mut changes, Ord::cmp);
+        sort::by(changes, Ord::cmp);
         let mut last: Option<(Mark, String)> = None;
         changes.retain(|change| {
             let is_new =

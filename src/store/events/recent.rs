@@ -11,7 +11,6 @@ use super::file::{self, MAX_DOCUMENT};
 use super::lines::{Line, Lines};
 use super::unpack;
 use crate::flow::event::{Event, parse_bytes};
-use crate::flow::sort;
 use crate::store::root::Root;
 
 /// What is looked at.
@@ -167,7 +166,7 @@ mod tests {
         let cut = recent.read(root, look, &|line| !line.is_empty(), &mut |event| {
             heard.push(event.service.as_deref().unwrap_or_default().to_owned());
         });
-        sort::by(&mut heard, Ord::cmp);
+        heard.sort();
         (heard, cut)
     }
 
