@@ -33,6 +33,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand observe 'Fold the events into the world (a pass)'
             cand reconcile 'Compare the desired state with the world and queue what it takes (a pass)'
             cand execute 'Run what was approved (a pass)'
+            cand mirror 'Bring the world of the control plane here (a pass)'
             cand prune 'Remove what is old and no longer needed (a pass)'
             cand agent 'Look at this node''s services and write what changed as events (a pass)'
             cand events 'Show the event log'
@@ -102,6 +103,22 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
             cand --dry-run 'Say what would run, run nothing'
+            cand --json 'Print JSON instead of tables'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hlctl;mirror'= {
+            cand --from 'The control plane, such as http://vps:18180 [default: CONTROL_PLANE_URL]'
+            cand --token-file 'The file that holds the token [default: the systemd credential hlctl-token, where there is one]'
+            cand --ca 'Believe the certificates of this file (PEM), and no others'
+            cand --every 'Repeat the pass, with this pause between (10s, 1m)'
+            cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
+            cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
+            cand --color 'When to use colours'
+            cand --dry-run 'Say what would change, write nothing'
+            cand --insecure-http 'Speak plain HTTP also to addresses that are neither private nor Tailscale''s'
             cand --json 'Print JSON instead of tables'
             cand -v 'Say more on stderr'
             cand --verbose 'Say more on stderr'
@@ -442,6 +459,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand observe 'Fold the events into the world (a pass)'
             cand reconcile 'Compare the desired state with the world and queue what it takes (a pass)'
             cand execute 'Run what was approved (a pass)'
+            cand mirror 'Bring the world of the control plane here (a pass)'
             cand prune 'Remove what is old and no longer needed (a pass)'
             cand agent 'Look at this node''s services and write what changed as events (a pass)'
             cand events 'Show the event log'
@@ -472,6 +490,8 @@ set edit:completion:arg-completer[hlctl] = {|@words|
         &'hlctl;help;reconcile'= {
         }
         &'hlctl;help;execute'= {
+        }
+        &'hlctl;help;mirror'= {
         }
         &'hlctl;help;prune'= {
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::flow::action::{ActionId, ActionType, Risk};
+use crate::flow::control_plane::ControlPlane;
 use crate::flow::lifecycle::State;
 use crate::flow::name::{NodeName, ServiceName};
 use crate::flow::time::Stamp;
@@ -69,6 +70,8 @@ pub enum Command {
     Reconcile(Reconcile),
     /// Run what was approved (a pass)
     Execute(Execute),
+    /// Bring the world of the control plane here (a pass)
+    Mirror(Mirror),
     /// Remove what is old and no longer needed (a pass)
     Prune(Prune),
     /// Look at this node's services and write what changed as events (a pass)
@@ -220,6 +223,24 @@ pub struct Agent {
     pub this: ThisNode,
 }
 
+/// Bring the world of the control plane here
+///
+/// The root becomes a mirror: it shows what the control plane knows, and nothing is decided in it. Where the control
+/// plane is gone, what was brought last stays, and everything says how old it is.
+#[derive(Debug, Args)]
+pub struct Mirror {
+    /// The control plane, such as http://vps:18180 [default: CONTROL_PLANE_URL]
+    #[arg(long, value_name = "URL")]
+    pub from: Option<ControlPlane>,
+    /// Say what would change, write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub uplink: Uplink,
+    #[command(flatten)]
+    pub every: Every,
+}
+
 /// Show the event log
 ///
 /// In the order of the days on which the events came in, and of their times within a day.
@@ -314,6 +335,20 @@ pub struct ThisNode {
     /// This machine's name among the nodes
     #[arg(long = "node", value_name = "NAME", id = "this_node")]
     pub node: Option<NodeName>,
+}
+
+/// How the control plane is spoken to
+#[derive(Debug, Args)]
+pub struct Uplink {
+    /// The file that holds the token [default: the systemd credential hlctl-token, where there is one]
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Believe the certificates of this file (PEM), and no others
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Speak plain HTTP also to addresses that are neither private nor Tailscale's
+    #[arg(long)]
+    pub insecure_http: bool,
 }
 
 /// Which pending actions

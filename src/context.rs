@@ -37,6 +37,10 @@ pub struct Context {
     pub exe: PathBuf,
     /// The socket that the service manager listens on for `serve`, if it does.
     pub socket: Option<std::sync::Arc<std::net::TcpListener>>,
+    /// `CONTROL_PLANE_URL` as it was given.
+    pub control_plane: Option<String>,
+    /// Where the service manager has put this unit's credentials.
+    pub credentials: Option<PathBuf>,
     /// The clock.
     pub clock: Clock,
     /// How results are printed.

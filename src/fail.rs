@@ -25,9 +25,16 @@ impl fmt::Display for Fail {
 
 impl std::error::Error for Fail {}
 
+impl Fail {
+    /// Makes an error with advice; the program ends with 1.
+    pub fn new(message: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { message: message.into(), advice: Some(advice.into()), exit: Exit::Failed }
+    }
+}
+
 /// Makes an error with advice; the program ends with 1.
 pub fn fail(message: impl Into<String>, advice: impl Into<String>) -> color_eyre::Report {
-    Fail { message: message.into(), advice: Some(advice.into()), exit: Exit::Failed }.into()
+    Fail::new(message, advice).into()
 }
 
 /// Makes an error of the command line; the program ends with 2.
@@ -39,7 +46,7 @@ macro_rules! advised {
     ($($error:ty),*) => {$(
         impl From<$error> for Fail {
             fn from(error: $error) -> Self {
-                Fail { message: error.to_string(), advice: Some(error.advice()), exit: Exit::Failed }
+                Fail::new(error.to_string(), error.advice())
             }
         }
     )*};
@@ -53,7 +60,8 @@ advised!(
     crate::store::silences::ChangeError,
     crate::store::tokens::TokensError,
     crate::store::events::ReadError,
-    crate::store::world::WorldError
+    crate::store::world::WorldError,
+    crate::wire::WireError
 );
 
 /// Turns a typed error of the store, which knows its advice, into a report.

@@ -11,6 +11,7 @@ pub mod digest;
 pub mod mask;
 pub mod yaml;
 pub mod config;
+pub mod control_plane;
 pub mod event;
 pub mod intake;
 pub mod retention;
@@ -37,5 +38,7 @@ pub mod window;
 pub mod order;
 pub mod reconcile;
 pub mod status;
+pub mod spool;
+pub mod mirror;
 #[cfg(test)]
 pub mod fixtures;

@@ -1,8 +1,8 @@
 //! hlctl, the control plane of a homelab.
 //!
 //! In reading order: [`cli`] is what can be asked, [`run`] leads from there to [`commands`], one file a verb;
-//! those take [`flow`], the pure heart, [`store`], the only code that touches the root, [`probe`] (machine → health) and
-//! [`runner`] (approved plan → processes → outcome, on [`process`]), and are shown by [`view`], or over HTTP by [`web`].
+//! those take [`flow`], the pure heart, [`store`], the only code that touches the root, [`wire`] (the control plane over
+//! HTTP), [`probe`] (machine → health) and [`runner`] (approved plan → processes → outcome, on [`process`]), and are shown by [`view`], or over HTTP by [`web`].
 
 // Not in Cargo.toml: tests do print why they skip.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -15,6 +15,7 @@ pub mod fail;
 pub mod commands;
 pub mod flow;
 pub mod store;
+pub mod wire;
 pub mod probe;
 pub mod runner;
 pub mod process;

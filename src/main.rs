@@ -84,6 +84,8 @@ fn context(cli: &Cli) -> (Context, Option<color_eyre::Report>) {
             Command::Serve(_) => listenfd::ListenFd::from_env().take_tcp_listener(0).ok().flatten().map(Arc::new),
             _ => None,
         },
+        control_plane: var("CONTROL_PLANE_URL"),
+        credentials: path("CREDENTIALS_DIRECTORY"),
         clock: Clock(now),
         output: Output {
             json: global.json,

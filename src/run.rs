@@ -74,6 +74,7 @@ pub fn run(command: Command, cx: &Context) -> Result<Exit> {
         }
         Command::Events(args) => tolerate_closed(commands::events::stream(cx, &args, &mut std::io::stdout().lock())),
         Command::Ingest(args) => emit(cx, &commands::ingest::run(cx, &args, std::io::stdin(), &note_line)?),
+        Command::Mirror(args) => repeat(cx, args.every.every, &|cx| emit(cx, &commands::mirror::run(cx, &args)?)),
         Command::Prune(args) => repeat(cx, args.every.every, &|cx| emit(cx, &commands::prune::run(cx, &args)?)),
         Command::Logs(args) if cx.output.json => emit(cx, &commands::logs::whole(cx, &args)?),
         Command::Logs(args) => tolerate_closed(commands::logs::stream(cx, &args, &mut std::io::stdout().lock())),

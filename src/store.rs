@@ -19,3 +19,6 @@ pub mod ended;
 pub mod audit;
 pub mod tokens;
 pub mod sessions;
+pub mod batches;
+pub mod spool;
+pub mod mirror;

@@ -21,6 +21,7 @@ pub mod plan;
 pub mod queue;
 pub mod execute;
 pub mod status;
+pub mod mirror;
 pub mod lists;
 pub mod token;
 pub mod template;

@@ -40,6 +40,8 @@ fn context(root: &Path) -> Context {
         home: None,
         exe: "hlctl".into(),
         socket: None,
+        control_plane: None,
+        credentials: None,
         clock: Clock(now),
         output: Output { json: false, verbose: 0, color: false, terminal: false, interactive: false },
     }

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 /// A room (a path below `src/` without its ending; the longest that fits counts) and what it may name of the crate.
 /// Data walks one way, from flow outwards; only run and main stand above commands.
-const ROOMS: [(&str, &[&str]); 17] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("flow", &["flow"]),
     ("store", &["store", "flow"]),
     ("process", &["process"]),
-    ("probe", &["probe", "process", "flow"]),
+    ("wire", &["wire", "flow"]),
+    // Both believe the same certificates.
+    ("probe", &["probe", "process", "wire::trust", "flow"]),
     ("runner", &["runner", "process", "flow"]),
     // It shows the reports of commands, and of the store only the values that these carry.
     (
@@ -28,10 +30,10 @@ const ROOMS: [(&str, &[&str]); 17] = [
     ),
     ("exit", &[]),
     // Errors of the store become advice in one place.
-    ("fail", &["store", "exit"]),
+    ("fail", &["store", "wire", "exit"]),
     ("context", &["store", "flow", "fail"]),
     ("cli", &["flow"]),
-    ("commands", &["commands", "view", "store", "probe", "runner", "flow", "context", "fail", "exit", "cli"]),
+    ("commands", &["commands", "view", "store", "wire", "probe", "runner", "flow", "context", "fail", "exit", "cli"]),
     // It also has to start its services, as the nodes' init would.
     ("commands/demo", &["commands", "view", "store", "probe", "process", "flow", "context", "fail", "exit", "cli"]),
     ("web", &["web", "commands", "view", "store", "runner::log", "flow", "context", "fail", "exit", "cli"]),
@@ -58,7 +60,14 @@ enum Rooms {
     AllBut(&'static str),
 }
 
-const BANS: [Ban; 7] = [
+const BANS: [Ban; 8] = [
+    Ban {
+        rule: "the HTTP client is named where it is made, and by the probe that carries it through a tunnel",
+        names: &["ureq::", "rustls::", "rustls_native_certs::"],
+        except: &[],
+        rooms: Rooms::Only(&["wire", "probe/http"]),
+        in_tests: true,
+    },
     Ban {
         rule: "the HTTP engine is named in one file only",
         names: &["hyper::", "hyper_util::", "http_body_util::", "tokio::"],

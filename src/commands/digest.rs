@@ -18,6 +18,11 @@ pub struct DigestReport {
 
 /// Makes the digest.
 pub fn run(cx: &Context, args: &cli::DigestArgs) -> Result<DigestReport> {
+    let root = cx.root()?;
+    if root.is_mirror() {
+        let text = super::mirror::digest(&root, cx.now());
+        return Ok(DigestReport { markdown: digest::bounded(&text, args.max) });
+    }
     let summary = super::status::run(cx)?;
     let actions = super::actions::list(cx, &cli::Actions { state: Vec::new() })?;
     let text = digest::markdown(&summary, &actions.entries, cx.now());

@@ -22,6 +22,9 @@ use crate::store::root::Root;
 /// Makes the summary.
 pub fn run(cx: &Context) -> Result<Summary> {
     let root = cx.root()?;
+    if root.is_mirror() {
+        return super::mirror::summary(&root, cx.now());
+    }
     let config = store::config::read(&root).advised()?;
     let desired = cx.desired()?;
     let services = store::world::read_services(&root).advised()?;

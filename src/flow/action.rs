@@ -85,8 +85,8 @@ impl fmt::Display for Risk {
 }
 
 /// The name of an action, safe as a file name and as an argument.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct ActionId(String);
 
 impl ActionId {
@@ -113,6 +113,19 @@ impl ActionId {
     /// Returns the ID as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<ActionId> for String {
+    fn from(id: ActionId) -> Self {
+        id.0
+    }
+}
+
+impl TryFrom<String> for ActionId {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
     }
 }
 

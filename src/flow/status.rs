@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::action::{Action, ActionId, ActionType, Risk};
 use super::desired::Desired;
@@ -11,6 +11,7 @@ use super::drift::{self, DriftKind, DriftRow};
 use super::event::Level;
 use super::intake::Rejects;
 use super::lifecycle::State;
+use super::mirror::MirrorFacts;
 use super::name::{NodeName, ServiceName};
 use super::reconcile;
 use super::sort;
@@ -68,10 +69,10 @@ pub struct PassFacts {
 }
 
 /// The summary.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Summary {
     /// The format.
-    pub schema: &'static str,
+    pub schema: String,
     /// The newest event folded.
     pub as_of: Option<Stamp>,
     /// Whether every watched service and every node is well.
@@ -83,11 +84,11 @@ pub struct Summary {
     /// The drift of the last reconcile.
     pub drift: Vec<DriftRow>,
     /// How many actions each state holds.
-    pub actions: BTreeMap<&'static str, usize>,
+    pub actions: BTreeMap<String, usize>,
     /// What waits for the operator.
     pub pending: Vec<Pending>,
     /// How each pass ended last.
-    pub passes: BTreeMap<&'static str, PassSummary>,
+    pub passes: BTreeMap<String, PassSummary>,
     /// How many lines and files of events were set aside.
     pub rejected_events: u64,
     /// How many events wait for their time.
@@ -102,13 +103,16 @@ pub struct Summary {
     pub flapping: Vec<Flapping>,
     /// What runs and nobody desires, `node/service`.
     pub unmanaged: Vec<String>,
+    /// On a mirror: of what, and how old it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<MirrorFacts>,
     /// The nodes one by one, for tables.
     #[serde(skip)]
     pub node_lines: Vec<NodeLine>,
 }
 
 /// An action that was needed again and again within the window.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flapping {
     /// Its ID.
     pub id: ActionId,
@@ -117,7 +121,7 @@ pub struct Flapping {
 }
 
 /// Things of one kind, counted.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// All that are desired.
     pub total: usize,
@@ -134,7 +138,7 @@ pub struct Counts {
 }
 
 /// An action that waits for the operator.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Pending {
     /// Its ID.
     pub id: ActionId,
@@ -152,7 +156,7 @@ pub struct Pending {
 }
 
 /// How a pass ended last.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PassSummary {
     /// When; none if it never ran.
     pub last_finished: Option<Stamp>,
@@ -161,7 +165,7 @@ pub struct PassSummary {
     /// How many seconds ago it ended.
     pub age_seconds: Option<i64>,
     /// What went wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
@@ -207,6 +211,32 @@ impl NodeStanding {
             Self::Silent => "silent",
             Self::Unwatched => "not watched",
             Self::Broken => "broken host file",
+        }
+    }
+}
+
+impl Summary {
+    /// Returns the summary of nothing.
+    pub fn empty() -> Self {
+        Self {
+            schema: STATUS_SCHEMA.into(),
+            as_of: None,
+            healthy: false,
+            nodes: Counts::default(),
+            services: Counts::default(),
+            drift: Vec::new(),
+            actions: BTreeMap::new(),
+            pending: Vec::new(),
+            passes: BTreeMap::new(),
+            rejected_events: 0,
+            waiting_events: 0,
+            clock_skew: BTreeMap::new(),
+            attention: Vec::new(),
+            rejects: Rejects::default(),
+            flapping: Vec::new(),
+            unmanaged: Vec::new(),
+            mirror: None,
+            node_lines: Vec::new(),
         }
     }
 }
@@ -313,21 +343,26 @@ pub fn summarize(inputs: &Inputs<'_>) -> Summary {
     });
     Summary {
         flapping: inputs.flapping.clone(),
-        schema: STATUS_SCHEMA,
+        schema: STATUS_SCHEMA.into(),
         as_of: nodes.as_of.max(services.as_of),
         healthy: well,
         nodes: node_counts,
         services: service_counts,
         drift: inputs.drift.to_vec(),
-        actions: inputs.counts.iter().map(|(state, n)| (state.as_str(), *n)).collect(),
+        actions: inputs.counts.iter().map(|(state, n)| (state.as_str().to_owned(), *n)).collect(),
         pending: pending.collect(),
-        passes: inputs.passes.iter().map(|(name, facts)| (*name, pass_summary(facts.as_ref(), inputs.now))).collect(),
+        passes: inputs
+            .passes
+            .iter()
+            .map(|(name, facts)| ((*name).to_owned(), pass_summary(facts.as_ref(), inputs.now)))
+            .collect(),
         rejected_events: inputs.rejects.count,
         waiting_events: inputs.waiting,
         clock_skew: skew(inputs),
         attention,
         rejects: inputs.rejects.clone(),
         unmanaged: unmanaged.iter().map(|row| format!("{}/{}", row.node, row.service)).collect(),
+        mirror: None,
         node_lines,
     }
 }
@@ -346,7 +381,8 @@ fn standing(inputs: &Inputs<'_>, row: Option<&NodeRow>, watched: bool) -> NodeSt
     }
 }
 
-fn disk(row: Option<&NodeRow>) -> String {
+/// Returns a node's disk in words.
+pub fn disk(row: Option<&NodeRow>) -> String {
     let Some(level) = row.and_then(|r| r.disk_pressure) else { return String::new() };
     let used = row.and_then(|r| r.disk.as_ref()).and_then(|d| d.used_percent.as_ref());
     let level = if level == Level::High { "high" } else { "normal" };

@@ -1,4 +1,4 @@
-//! A GET that answers with the wanted status and text. Certificates are verified against the public roots; a
+//! A GET that answers with the wanted status and text. Certificates are verified against the system's authorities; a
 //! service with one of its own is better checked by a command.
 
 use std::io::{self, Read, Write};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use memchr::memmem;
 use ureq::config::Config;
 use ureq::http::Uri;
-use ureq::tls::{RootCerts, TlsConfig};
+use ureq::tls::TlsConfig;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, RustlsConnector, Transport,
@@ -19,6 +19,7 @@ use ureq::{Agent, Error, Timeout};
 use super::connect::{self, ConnectError};
 use crate::flow::desired::Connection;
 use crate::flow::hostfile::Address;
+use crate::wire::trust;
 
 /// Most of a body that is searched for a text.
 const MOST: u64 = 1 << 20;
@@ -33,7 +34,11 @@ pub fn get(
 ) -> Result<(), ConnectError> {
     let uri: Uri = url.parse().map_err(|e| ConnectError::Service(format!("{url} is not a URL: {e}")))?;
     let mut stream = connect::connect(&address(&uri), via, end)?;
-    let agent = agent(stream.socket.try_clone()?, end);
+    let tls = match uri.scheme_str() {
+        Some("https") => trust::config(None).map_err(|e| ConnectError::Node(e.to_string()))?,
+        _ => TlsConfig::builder().build(),
+    };
+    let agent = agent(stream.socket.try_clone()?, tls, end);
     let mut answer = match agent.get(url).call() {
         Ok(answer) => answer,
         Err(error) => return Err(stream.why(explain(error))),
@@ -58,7 +63,7 @@ fn address(uri: &Uri) -> Address {
 }
 
 /// Returns a client whose only connection is the one that was made.
-fn agent(socket: TcpStream, end: Instant) -> Agent {
+fn agent(socket: TcpStream, tls: TlsConfig, end: Instant) -> Agent {
     let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
     let config = Config::builder()
         .timeout_global(Some(left))
@@ -67,7 +72,7 @@ fn agent(socket: TcpStream, end: Instant) -> Agent {
         .max_redirects_will_error(false)
         .http_status_as_error(false)
         .user_agent(concat!("hlctl/", env!("CARGO_PKG_VERSION")))
-        .tls_config(TlsConfig::builder().root_certs(RootCerts::WebPki).build())
+        .tls_config(tls)
         .build();
     let ready = Ready { socket: Mutex::new(Some(socket)), end };
     Agent::with_parts(config, ready.chain(RustlsConnector::default()), Nowhere)

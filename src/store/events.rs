@@ -19,7 +19,7 @@ mod read;
 mod tasks;
 mod unpack;
 
-pub use append::append;
+pub use append::{add_lines, append};
 pub use bad_lines::BadLines;
 pub use browse::{At, Browser};
 pub use checkpoint::Tally;

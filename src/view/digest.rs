@@ -42,7 +42,7 @@ pub fn markdown(summary: &Summary, entries: &[Entry], now: Stamp) -> String {
         .iter()
         .map(|(name, p)| {
             context! {
-                name => *name, ok => p.ok, age => p.age_seconds.map(|s| span(s * 1000)), error => p.error.as_deref().map(inline),
+                name => name, ok => p.ok, age => p.age_seconds.map(|s| span(s * 1000)), error => p.error.as_deref().map(inline),
             }
         })
         .collect();

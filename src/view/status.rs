@@ -9,6 +9,7 @@ use crate::flow::time::span;
 impl Report for Summary {
     fn text(&self, style: Style) -> String {
         let mut text = verdict(self, style);
+        text += &self.mirror.as_ref().map_or(String::new(), |m| format!("{}\n", clean(&m.words())));
         for sentence in &self.attention {
             text += &format!("  {} {}\n", style.paint("!", Tone::Attention), clean(sentence));
         }
@@ -68,13 +69,13 @@ fn nodes(style: Style, lines: &[NodeLine]) -> String {
 }
 
 fn passes(summary: &Summary, style: Style) -> String {
-    let row = |(name, pass): (&&str, &crate::flow::status::PassSummary)| {
+    let row = |(name, pass): (&String, &crate::flow::status::PassSummary)| {
         let (words, tone) = match (pass.age_seconds, pass.ok) {
             (None, _) => ("never ran".to_owned(), Tone::Attention),
             (Some(age), true) => (format!("well, {} ago", span(age * 1000)), Tone::Good),
             (Some(age), false) => (format!("failed, {} ago", span(age * 1000)), Tone::Bad),
         };
-        vec![cell(*name), toned(words, tone), cell(pass.error.clone().unwrap_or_default())]
+        vec![cell(name), toned(words, tone), cell(pass.error.clone().unwrap_or_default())]
     };
     table(style, &["pass", "last run", "error"], summary.passes.iter().map(row).collect())
 }

@@ -53,19 +53,10 @@ pub fn openapi(call: &Call<'_>) -> Answer {
     Ok(tagged(&call.request.head, Response::new(200, JSON, text)))
 }
 
-/// Returns the state of everything: on a mirror, as the control plane gave it.
+/// Returns the state of everything: on a mirror, as the control plane gave it, and how old that is.
 pub fn summary(call: &Call<'_>) -> Answer {
-    if let Some(bytes) = mirrored(call, "summary.json") {
-        return Ok(tagged(&call.request.head, Response::new(200, JSON, bytes)));
-    }
     let summary = commands::status::run(&call.app.cx)?;
     Ok(tagged(&call.request.head, Response::new(200, JSON, view::json(&summary))))
-}
-
-/// Returns a file that the mirror has brought from the control plane.
-fn mirrored(call: &Call<'_>, name: &str) -> Option<Vec<u8>> {
-    let root = &call.app.root;
-    root.is_mirror().then(|| std::fs::read(root.world(name)).ok()).flatten()
 }
 
 /// Returns `world/services.json`.
@@ -96,11 +87,8 @@ fn file(call: &Call<'_>, name: &str, advice: &str) -> Answer {
 /// Returns the state as Markdown: what "Copy for AI" copies.
 pub fn digest(call: &Call<'_>) -> Answer {
     const MARKDOWN: &str = "text/markdown; charset=utf-8";
-    if let Some(bytes) = mirrored(call, "digest.md") {
-        return Ok(tagged(&call.request.head, Response::new(200, MARKDOWN, bytes)));
-    }
     let max = number(&call.request.head, "max", 256..=1 << 20)?.unwrap_or(DIGEST_SIZE);
-    if let Some(id) = call.request.head.queries("action").into_iter().next() {
+    if let Some(id) = call.request.head.queries("action").into_iter().next().filter(|_| !call.app.root.is_mirror()) {
         let entry = actions::of_id(call, &id)?;
         let planned = commands::plan::run(
             &call.app.cx,

@@ -93,12 +93,19 @@ fn render(call: &Call<'_>, page: &Page<'_>, summary: Option<&Summary>, own: Valu
         base => call.app.base.clone(), name => page.name, csrf => call.who.as_ref().and_then(|w| w.csrf()),
         who => call.who.as_ref().map(|w| w.name.as_str()), digest => page.digest.clone(),
         may_decide => call.who.as_ref().is_some_and(|w| w.kind == crate::store::tokens::TokenKind::Operator),
-        tone => summary.map_or("quiet", tone), needs, mirror => call.app.root.is_mirror(),
+        tone => summary.map_or("quiet", tone), needs, mirror => mirror(call),
         now => stamp(call.now, call.now), here => format!("{}{}", call.app.base, below_base(call.app, &call.request.head.path)),
     };
     let html = call.app.pages.render(page.template, context! { ..own, ..frame })?;
     let tag = format!("W/\"{:016x}\"", xxhash_rust::xxh3::xxh3_64(without_ages(&html).as_bytes()));
     Ok(tag_with(&call.request.head, Response::new(200, HTML, html), tag))
+}
+
+/// Returns whom a mirror mirrors, and when that was heard; nothing on a control plane.
+fn mirror(call: &Call<'_>) -> Option<Value> {
+    let facts = call.app.root.is_mirror().then(|| commands::mirror::facts(&call.app.root, call.now))?;
+    let url = facts.from.as_ref().map(|from| from.as_str());
+    Some(context! { url, heard => maybe_stamp(facts.heard, call.now), trouble => facts.attention().map(|t| clean(&t)) })
 }
 
 /// Returns a page without what changes by itself: how long ago things were, which the script counts on.

@@ -164,10 +164,22 @@ pub struct Admitted {
     who: Option<Who>,
 }
 
+/// Refuses to change anything on a mirror, but for who looks at it.
+fn check_mirror(app: &App, route: &Route) -> Result<(), Refusal> {
+    if route.method == "GET" || ["/login", "/logout"].contains(&route.path) || !app.root.is_mirror() {
+        return Ok(());
+    }
+    let from = crate::store::mirror::source(&app.root);
+    let from = from.map_or_else(|| "the control plane".to_owned(), String::from);
+    Err(Refusal::new(409, format!("this is a mirror of {from}: nothing is decided here"))
+        .advise(format!("do it on the control plane: {from}")))
+}
+
 /// Refuses what can be refused without the body, in the order of the contract.
 pub fn admit(app: &App, head: &Head) -> Result<Admitted, Refusal> {
     access::check_host(app, head)?;
     let (route, parameters) = find(app, head)?;
+    check_mirror(app, route)?;
     let who = access::check(app, head, route.need)?;
     access::check_origin(app, head, who.as_ref())?;
     Ok(Admitted { route, parameters, who })

@@ -198,13 +198,27 @@ fn a_large_batch_fits_and_a_larger_one_does_not() {
 fn a_mirror_shows_what_the_control_plane_said_and_decides_nothing() {
     let server = Server::with_web("");
     server.home.create(ID);
-    server.home.put("state/is-mirror", "");
-    server.home.put("world/summary.json", "{\"from\":\"afar\"}\n");
+    let mut afar = server.get("/summary").json();
+    afar["unmanaged"] = json!(["afar/x"]);
+    server.home.put("state/is-mirror", "{\"schema\":\"hlctl.mirror/v1\",\"from\":\"http://vps:18180\"}");
+    server.home.put("world/summary.json", afar.to_string());
     server.home.put("world/digest.md", "# afar\n");
     let token = server.token(&["oskar"]);
-    assert_eq!(server.get("/summary").body, "{\"from\":\"afar\"}\n");
-    assert_eq!(server.get("/api/v1/digest").body, "# afar\n");
-    assert_eq!(server.post(&format!("/api/v1/actions/{ID}/approve"), &token, "").status, 409);
+    let shown = server.get("/summary").json();
+    assert_eq!((&shown["unmanaged"], &shown["pending"]), (&afar["unmanaged"], &afar["pending"]));
+    assert_eq!(shown["mirror"]["from"], "http://vps:18180");
+    let digest = server.get("/api/v1/digest").body;
+    assert!(
+        digest.starts_with("> This is a mirror of http://vps:18180") && digest.ends_with("\n\n# afar\n"),
+        "{digest}"
+    );
+    for (path, token) in
+        [("/api/v1/actions/{ID}/approve", &token), ("/api/v1/events", &token), ("/approve", &String::new())]
+    {
+        let refused = server.post(&path.replace("{ID}", ID), token, "");
+        assert_eq!(refused.status, 409, "{refused:?}");
+        assert!(refused.body.contains("http://vps:18180"), "{refused:?}");
+    }
     assert_eq!(server.home.states(ID), [State::Pending]);
 }
 

@@ -4,6 +4,7 @@
 mod decisions;
 mod events;
 mod looking;
+mod mirror;
 mod passes;
 mod serving;
 
@@ -48,5 +49,11 @@ const NONE: Page = Page {
 
 /// Returns every page.
 pub fn all() -> impl Iterator<Item = &'static Page> {
-    passes::PAGES.iter().chain(decisions::PAGES).chain(looking::PAGES).chain(events::PAGES).chain(serving::PAGES)
+    passes::PAGES
+        .iter()
+        .chain(decisions::PAGES)
+        .chain(looking::PAGES)
+        .chain(events::PAGES)
+        .chain(mirror::PAGES)
+        .chain(serving::PAGES)
 }

@@ -36,21 +36,23 @@ pub fn append(root: &Root, now: Stamp, source: &str, lines: &[String]) -> Result
         return Err(WriteError::at(&dir, "append to", link));
     }
     let (path, mut file, is_new) = locked(root, &dir, source)?;
-    let fail = |doing| {
-        let path = &path;
-        move |e: io::Error| WriteError::at(path, doing, e)
-    };
-    let whole = whole_lines(&file).map_err(fail("read the end of"))?;
+    add_lines(&path, &mut file, batch.as_bytes())?;
+    if is_new { sync_dir(&dir) } else { Ok(()) }
+}
+
+/// Appends whole lines to a file that nobody else writes now, and syncs it; half a line at its end is cut off.
+pub fn add_lines(path: &Path, file: &mut File, lines: &[u8]) -> Result<(), WriteError> {
+    let fail = |doing| move |e: io::Error| WriteError::at(path, doing, e);
+    let whole = whole_lines(file).map_err(fail("read the end of"))?;
     if whole < file.metadata().map_err(fail("look at"))?.len() {
         file.set_len(whole).map_err(fail("cut the half-written line off"))?;
     }
-    if let Err(e) = file.write_all(batch.as_bytes()) {
+    if let Err(e) = file.write_all(lines) {
         // A full disk must not leave half a batch that is then sent again; the first error is the one to tell.
         let _ = file.set_len(whole);
         return Err(fail("append to")(e));
     }
-    file.sync_data().map_err(fail("sync"))?;
-    if is_new { sync_dir(&dir) } else { Ok(()) }
+    file.sync_data().map_err(fail("sync"))
 }
 
 /// Opens and locks the file of a source that stands in the folder once the lock is had.

@@ -1,69 +1,187 @@
 //! `POST /api/v1/events`: an agent's batch of JSON lines. A line that cannot be read is reported and never blocks
 //! the agent's spool; a batch that speaks of a foreign node counts not at all.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Answer;
+use crate::flow::action::Via;
 use crate::flow::event;
 use crate::flow::time::Stamp;
+use crate::store::audit;
+use crate::store::batches::{self, Batch};
 use crate::store::events;
 use crate::store::root::Root;
-use crate::web::message::{Refusal, Response};
+use crate::web::access::{self, Who};
+use crate::web::message::{Head, Refusal, Response};
 use crate::web::routes::Call;
 
 /// For how long the size of `events/` is believed.
 const SIZE_AGE_MS: i64 = 10_000;
+/// How many bad lines the answer names: a batch of nothing else must not become an answer of many times its size.
+const NAMED: usize = 1000;
+/// How many foreign batches of one token the audit log tells of in an hour.
+const FOREIGN: u32 = 10;
+const HOUR_MS: i64 = 3_600_000;
+
+/// What is kept of batches between requests.
+#[derive(Default)]
+pub struct Spool {
+    sizes: Mutex<Option<Sizes>>,
+    foreign: Mutex<HashMap<String, (Stamp, u32)>>,
+}
 
 /// How much `events/` holds, as it was last measured, with what came since.
-#[derive(Default)]
-pub struct Spool(Mutex<Option<(Stamp, u64)>>);
+struct Sizes {
+    at: Stamp,
+    all: u64,
+    /// By the name of the file without its ending.
+    of_source: HashMap<String, u64>,
+}
 
-impl Spool {
-    /// Takes room for a batch; returns whether there is any.
-    fn take(&self, root: &Root, bytes: u64, quota: u64, now: Stamp) -> bool {
-        let mut measured = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = measured.filter(|(at, _)| (0..SIZE_AGE_MS).contains(&now.since(*at)));
-        let (at, size) = fresh.unwrap_or_else(|| (now, size(root)));
-        let fits = size.saturating_add(bytes) <= quota;
-        *measured = Some((at, if fits { size + bytes } else { size }));
-        fits
+impl Sizes {
+    fn measure(root: &Root, at: Stamp) -> Self {
+        let (mut all, mut of_source) = (0, HashMap::new());
+        for entry in walkdir::WalkDir::new(root.events()).into_iter().filter_map(Result::ok) {
+            let Some(size) = entry.metadata().ok().filter(|m| m.is_file()).map(|m| m.len()) else { continue };
+            let name = entry.file_name().to_string_lossy();
+            all += size;
+            *of_source.entry(name.split(".jsonl").next().unwrap_or_default().to_owned()).or_default() += size;
+        }
+        Self { at, all, of_source }
+    }
+
+    /// Returns how much is of one source: its file, and those with a number behind its name.
+    fn of(&self, source: &str) -> u64 {
+        let is_its = |stem: &str| match stem.strip_prefix(source) {
+            Some(rest) => rest.is_empty() || rest.strip_prefix('.').is_some_and(|n| n.parse::<u32>().is_ok()),
+            None => false,
+        };
+        self.of_source.iter().filter(|(stem, _)| is_its(stem)).map(|(_, size)| size).sum()
     }
 }
 
-fn size(root: &Root) -> u64 {
-    let files = walkdir::WalkDir::new(root.events()).into_iter().filter_map(Result::ok);
-    files.filter_map(|e| e.metadata().ok()).filter(|m| m.is_file()).map(|m| m.len()).sum()
+/// Whether there is room for a batch.
+enum Room {
+    Enough,
+    /// The token has had its share.
+    NotForYou,
+    None,
+}
+
+impl Spool {
+    /// Takes room for a batch, if there is any. A token fills at most half of what the others have left, so that one
+    /// that has gone wild does not silence them.
+    fn take(&self, root: &Root, source: &str, bytes: u64, quota: u64, now: Stamp) -> Room {
+        let mut sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = sizes.take().filter(|s| (0..SIZE_AGE_MS).contains(&now.since(s.at)));
+        let sizes = sizes.insert(fresh.unwrap_or_else(|| Sizes::measure(root, now)));
+        let own = sizes.of(source);
+        let others = sizes.all.saturating_sub(own);
+        if sizes.all.saturating_add(bytes) > quota {
+            return Room::None;
+        }
+        if own.saturating_add(bytes) > quota.saturating_sub(others) / 2 {
+            return Room::NotForYou;
+        }
+        sizes.all += bytes;
+        *sizes.of_source.entry(source.to_owned()).or_default() += bytes;
+        Room::Enough
+    }
+
+    /// Counts a batch that speaks of a foreign node. Returns whether to write it down.
+    fn count_foreign(&self, token: &str, now: Stamp) -> bool {
+        let mut foreign = self.foreign.lock().unwrap_or_else(PoisonError::into_inner);
+        let (began, count) = foreign.entry(token.to_owned()).or_insert((now, 0));
+        if !(0..HOUR_MS).contains(&now.since(*began)) {
+            (*began, *count) = (now, 0);
+        }
+        *count = count.saturating_add(1);
+        *count <= FOREIGN
+    }
 }
 
 /// Takes a batch.
 pub fn receive(call: &Call<'_>) -> Answer {
     let who = call.who.as_ref().ok_or_else(|| Refusal::new(401, "sending events needs a token"))?;
-    let (mut accepted, mut rejected) = (Vec::new(), Vec::new());
-    for (i, line) in call.request.body.split(|b| *b == b'\n').enumerate() {
+    let (app, body) = (call.app, call.request.body.as_slice());
+    let key = key(&call.request.head)?;
+    let (mut accepted, mut rejected, mut rejected_total) = (Vec::new(), Vec::<Value>::new(), 0_u64);
+    for (i, line) in body.split(|b| *b == b'\n').enumerate() {
         let line = line.trim_ascii();
         if line.is_empty() {
             continue;
         }
         match event::parse_bytes(line) {
             Ok(event) if !who.nodes.iter().any(|n| n.as_str() == event.node) => {
-                let detail = format!("line {}: the token {} does not speak for {}", i + 1, who.name, event.node);
-                return Err(Refusal::new(403, detail).advise("nothing of the batch was taken"));
+                return Err(foreign(call, who, i + 1, &event.node));
             }
             Ok(_) => accepted.push(String::from_utf8_lossy(line).into_owned()),
-            Err(e) => rejected.push(json!({ "line": i + 1, "cause": e.to_string() })),
+            Err(e) => {
+                rejected_total += 1;
+                if rejected.len() < NAMED {
+                    rejected.push(json!({ "line": i + 1, "cause": e.to_string() }));
+                }
+            }
+        }
+    }
+    let answer = json!({ "accepted": accepted.len(), "rejected": rejected, "rejected_total": rejected_total });
+    match key.map_or(Batch::New, |key| batches::look_up(&app.root, &who.name, key, body)) {
+        Batch::New => {}
+        Batch::Taken => return Ok(Response::json(200, &answer)),
+        Batch::Other => {
+            return Err(Refusal::new(422, "this Idempotency-Key was used for another batch")
+                .advise("give each batch a key of its own, the hash of its lines for one"));
         }
     }
     let bytes = accepted.iter().map(|l| l.len() as u64 + 1).sum();
-    let app = call.app;
-    if bytes > 0 && !app.spool.take(&app.root, bytes, app.config.events_quota.0, call.now) {
-        return Err(Refusal::new(507, "events/ holds as much as `events_quota` allows")
-            .advise("prune old events, or raise `events_quota` in config.yaml"));
+    if bytes > 0 {
+        match app.spool.take(&app.root, &who.name, bytes, app.config.events_quota.0, call.now) {
+            Room::Enough => {}
+            Room::NotForYou => {
+                let detail = format!("the events of {} fill half of what `events_quota` leaves", who.name);
+                return Err(
+                    Refusal::new(507, detail).advise("prune old events, or raise `events_quota` in config.yaml")
+                );
+            }
+            Room::None => {
+                return Err(Refusal::new(507, "events/ holds as much as `events_quota` allows")
+                    .advise("prune old events, or raise `events_quota` in config.yaml"));
+            }
+        }
     }
     events::append(&app.root, call.now, &who.name, &accepted).map_err(|e| {
         let full = matches!(e.source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
         Refusal::new(if full { 507 } else { 503 }, e.to_string()).advise(e.advice())
     })?;
-    Ok(Response::json(200, &json!({ "accepted": accepted.len(), "rejected": rejected })))
+    if let Some(key) = key {
+        // A hint: without it the batch may stand in the log twice, where it counts once.
+        let _ = batches::remember(&app.root, &who.name, key, body);
+    }
+    Ok(Response::json(200, &answer))
+}
+
+fn key(head: &Head) -> Result<Option<&str>, Refusal> {
+    let Some(value) = head.all("idempotency-key").next() else { return Ok(None) };
+    let text = std::str::from_utf8(value).ok().map(str::trim);
+    match text.filter(|t| (1..=128).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_graphic())) {
+        Some(text) => Ok(Some(text)),
+        None => Err(Refusal::new(400, "an Idempotency-Key is a word of 1 to 128 ASCII characters")),
+    }
+}
+
+/// Returns the refusal of a batch that speaks of a foreign node, and writes it down unless that only fills the log.
+fn foreign(call: &Call<'_>, who: &Who, line: usize, node: &str) -> Refusal {
+    let detail = format!("line {line}: the token {} does not speak for {node}", who.name);
+    if call.app.spool.count_foreign(&who.name, call.now) {
+        let mut entry = audit::Entry::about(audit::Event::Refused, call.now, &who.name, Via::Web);
+        entry.peer = Some(access::client(call.app, &call.request.head).to_string());
+        entry.note = Some(format!("a batch of events that speaks of {node}"));
+        if let Err(e) = audit::append(&call.app.root, entry) {
+            return Refusal::new(503, e.to_string()).advise(e.advice());
+        }
+    }
+    Refusal::new(403, detail).advise("nothing of the batch was taken")
 }

@@ -55,12 +55,14 @@ pub fn overview(call: &Call<'_>) -> Answer {
 
 /// Returns how many things need a person: each pending action once, with the drift that it would mend.
 pub fn needs(summary: &Summary) -> usize {
-    summary.pending.len() + others(summary).len()
+    let rows = if summary.mirror.is_some() { 0 } else { summary.pending.len() };
+    rows + others(summary).len()
 }
 
 /// Returns the sentences that no pending action's row tells already.
 fn others(summary: &Summary) -> Vec<&str> {
-    let told = |sentence: &str| summary.pending.iter().any(|p| is_about(sentence, p));
+    // A mirror has no rows to decide on.
+    let told = |sentence: &str| summary.mirror.is_none() && summary.pending.iter().any(|p| is_about(sentence, p));
     summary.attention.iter().map(String::as_str).filter(|s| !told(s)).collect()
 }
 
@@ -94,7 +96,7 @@ fn verdict(call: &Call<'_>, summary: &Summary) -> Value {
 }
 
 fn passes(call: &Call<'_>, summary: &Summary) -> Vec<Value> {
-    let order = crate::store::pass::SHOWN.iter().filter_map(|name| Some((name, summary.passes.get(name)?)));
+    let order = crate::store::pass::SHOWN.iter().filter_map(|name| Some((name, summary.passes.get(*name)?)));
     order
         .map(|(name, pass)| {
             let old = pass.age_seconds.is_none_or(|age| age * 1000 > crate::flow::status::OLD_PASS_MS);

@@ -1,5 +1,7 @@
 //! The world's pages: services, one service with its last week, nodes.
 
+use std::collections::BTreeSet;
+
 use minijinja::{Value, context};
 
 use super::history::{self, Span};
@@ -99,8 +101,15 @@ pub fn services(call: &Call<'_>) -> Answer {
             });
         }
     }
+    let listed: BTreeSet<(&str, &str)> = summary
+        .node_lines
+        .iter()
+        .flat_map(|line| line.services.iter().map(|(name, _, _)| (line.node.as_str(), name.as_str())))
+        .collect();
     let unmanaged: Vec<Value> = crate::flow::reconcile::unmanaged(&desired, &services)
         .into_iter()
+        // A mirror, which desires nothing itself, lists what its control plane watches above.
+        .filter(|r| !listed.contains(&(r.node.as_str(), r.service.as_str())))
         .map(|r| {
             context! {
                 node => r.node.as_str(), service => r.service.as_str(), words => clean(&r.status),

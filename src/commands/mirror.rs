@@ -1,0 +1,249 @@
+//! `hlctl mirror`: brings the world of the control plane here, with its own summary and digest. Whatever fails, what
+//! was there stays.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::cli;
+use crate::context::Context;
+use crate::fail::{Advised, Fail, Result, fail, usage};
+use crate::flow::control_plane::ControlPlane;
+use crate::flow::drift::{DRIFT_SCHEMA, DriftFile};
+use crate::flow::mirror::{self, MirrorFacts};
+use crate::flow::status::{STATUS_SCHEMA, Summary};
+use crate::flow::time::{Stamp, span};
+use crate::flow::world::{NODES_SCHEMA, Nodes, SERVICES_SCHEMA, Services};
+use crate::store::mirror::{self as stored, Tags};
+use crate::store::pass::{self, Pass};
+use crate::store::root::Root;
+use crate::wire::{Answer, Client};
+
+/// What is fetched: the file below `world/`, and where it is.
+const FILES: [(&str, &str); 5] = [
+    ("services.json", "/api/v1/world/services"),
+    ("nodes.json", "/api/v1/world/nodes"),
+    ("drift.json", "/api/v1/drift"),
+    (SUMMARY, "/summary"),
+    (DIGEST, "/api/v1/digest"),
+];
+/// The control plane's own summary.
+pub const SUMMARY: &str = "summary.json";
+/// The control plane's own digest.
+pub const DIGEST: &str = "digest.md";
+/// Longest file that is taken, in bytes.
+const MOST: u64 = 32 << 20;
+
+/// What a pass did.
+#[derive(Debug, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum MirrorReport {
+    /// Another one is running.
+    Busy {
+        /// The root of both.
+        root: PathBuf,
+    },
+    /// It asked for everything.
+    Done(Mirrored),
+}
+
+/// What was brought.
+#[derive(Debug, Serialize)]
+pub struct Mirrored {
+    /// Whether nothing was written.
+    pub dry_run: bool,
+    /// From where.
+    pub from: ControlPlane,
+    /// The files that are others than before.
+    pub changed: Vec<String>,
+    /// The files that the control plane has not made yet.
+    pub missing: Vec<String>,
+    /// Whether somebody wants to know more.
+    #[serde(skip)]
+    pub verbose: bool,
+}
+
+/// Returns whom to ask: the command line's word, else the environment's.
+pub fn source(cx: &Context, args: &cli::Mirror) -> Result<ControlPlane> {
+    let given = match (&args.from, &cx.control_plane) {
+        (Some(from), _) => return Ok(from.clone()),
+        (None, Some(given)) => given,
+        (None, None) => {
+            return Err(usage("nobody says whom to mirror", "give --from http://HOST:18180, or set CONTROL_PLANE_URL"));
+        }
+    };
+    given.parse().map_err(|e| fail(format!("CONTROL_PLANE_URL: {e}"), "set it to the control plane's URL, or unset it"))
+}
+
+/// Runs one pass.
+pub fn run(cx: &Context, args: &cli::Mirror) -> Result<MirrorReport> {
+    let root = cx.root()?;
+    let from = source(cx, args)?;
+    if let Some(own) = stored::own(&root).filter(|_| !root.is_mirror()) {
+        return Err(fail(
+            format!("{} has {own} of its own: a mirror would hide them", root.path().display()),
+            format!(
+                "mirror into a root of its own: `hlctl --root DIR init`, then `hlctl --root DIR mirror --from {from}`"
+            ),
+        ));
+    }
+    let client = super::uplink::client(cx, &from, &args.uplink)?;
+    let mut mirrored =
+        Mirrored { dry_run: args.dry_run, from, changed: vec![], missing: vec![], verbose: cx.output.verbose > 0 };
+    if args.dry_run {
+        fetch(&root, &client, cx.now(), &mut mirrored)?;
+        return Ok(MirrorReport::Done(mirrored));
+    }
+    let Some(pass) = Pass::start(&root, "mirror").advised()? else {
+        return Ok(MirrorReport::Busy { root: cx.root.clone() });
+    };
+    // First, so that nothing of another root's ever lies here unmarked.
+    stored::mark(&root, &mirrored.from).advised()?;
+    match fetch(&root, &client, cx.now(), &mut mirrored) {
+        Ok(()) => {
+            pass.end(None, BTreeMap::new()).advised()?;
+            Ok(MirrorReport::Done(mirrored))
+        }
+        Err(error) => {
+            // The disk may be full: that this cannot be recorded either adds nothing to the error.
+            let _ = pass.end(Some(error.to_string()), BTreeMap::new());
+            let kept = facts(&root, cx.now()).age_seconds.map_or("nothing was mirrored yet".into(), |age| {
+                format!("the world of {} ago stays", span(age.saturating_mul(1000)))
+            });
+            Err(fail(format!("{error}; {kept}"), error.advice.unwrap_or_default()))
+        }
+    }
+}
+
+/// Fetches all files and writes those that changed.
+fn fetch(root: &Root, client: &Client, now: Stamp, mirrored: &mut Mirrored) -> std::result::Result<(), Fail> {
+    let mut tags = Tags::read(root, client.url());
+    let fetched = fetch_into(root, client, now, &mut tags, mirrored);
+    if !mirrored.dry_run {
+        tags.save(root, fetched.is_ok())?;
+    }
+    fetched
+}
+
+fn fetch_into(
+    root: &Root,
+    client: &Client,
+    now: Stamp,
+    tags: &mut Tags,
+    mirrored: &mut Mirrored,
+) -> std::result::Result<(), Fail> {
+    // Whether the summary says what it said before, but for ages; the digest then tells the same, too.
+    let mut is_same_news = false;
+    for (name, path) in FILES {
+        let answer = client.get(path, tags.of(root, name), MOST)?;
+        match answer.status {
+            200 => {}
+            304 => {
+                is_same_news |= name == SUMMARY;
+                continue;
+            }
+            404 if name != SUMMARY => {
+                mirrored.missing.push(name.to_owned());
+                continue;
+            }
+            _ => return Err(refused(client, &answer)),
+        }
+        check(name, &answer.body).map_err(|why| {
+            Fail::new(
+                format!("{} is no control plane that this hlctl knows: {path}: {why}", client.url()),
+                "look at the URL; where it is right, use the hlctl of the control plane here too",
+            )
+        })?;
+        let before = stored::read(root, name);
+        if name == SUMMARY {
+            is_same_news = before.as_deref().is_some_and(|old| mirror::is_same_news(old, &answer.body));
+        }
+        let is_fresh = stored::taken(root, name).is_some_and(|at| (0..mirror::FRESH_MS).contains(&now.since(at)));
+        let is_only_older = [SUMMARY, DIGEST].contains(&name) && is_same_news && is_fresh;
+        if is_only_older {
+            continue;
+        }
+        if before.as_ref() != Some(&answer.body) {
+            mirrored.changed.push(name.to_owned());
+        }
+        if !mirrored.dry_run {
+            tags.put(root, name, &answer.body, answer.etag)?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the error of an answer that says no.
+fn refused(client: &Client, answer: &Answer) -> Fail {
+    let (detail, _) = answer.problem();
+    let detail = detail.map_or(String::new(), |d| format!(": {}", client.harmless(&d)));
+    let advice = match answer.status {
+        401 => "`hlctl token add NAME --reader` on the control plane prints a token: give it with --token-file",
+        403 => "the token must be a reader's or an operator's",
+        421 => "add the name to `serve: allowed_hosts` of the control plane's config.yaml, or use its address",
+        404 => "look at the URL: it is that of the control plane's first page",
+        _ => "look at the control plane; the next pass tries it again",
+    };
+    Fail::new(format!("{} answered {}{detail}", client.url(), answer.status), advice)
+}
+
+/// Says what is wrong with a file before it takes the place of a good one.
+fn check(name: &str, bytes: &[u8]) -> std::result::Result<(), String> {
+    fn of<T: DeserializeOwned>(
+        bytes: &[u8],
+        schema: impl Fn(&T) -> &str,
+        known: &str,
+    ) -> std::result::Result<(), String> {
+        let value: T = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
+        match schema(&value) {
+            schema if schema == known => Ok(()),
+            schema => Err(format!("its schema is {schema:?}, this hlctl knows {known:?}")),
+        }
+    }
+    match name {
+        "services.json" => of(bytes, |s: &Services| &s.schema, SERVICES_SCHEMA),
+        "nodes.json" => of(bytes, |n: &Nodes| &n.schema, NODES_SCHEMA),
+        "drift.json" => of(bytes, |d: &DriftFile| &d.schema, DRIFT_SCHEMA),
+        SUMMARY => of(bytes, |s: &Summary| &s.schema, STATUS_SCHEMA),
+        _ => std::str::from_utf8(bytes).map(drop).map_err(|e| e.to_string()),
+    }
+}
+
+/// Returns where what this mirror shows comes from, and how old it is.
+pub fn facts(root: &Root, now: Stamp) -> MirrorFacts {
+    let heard = stored::heard(root);
+    MirrorFacts {
+        from: stored::source(root),
+        heard,
+        age_seconds: heard.map(|at| now.since(at).max(0) / 1000),
+        error: pass::last_run(root, "mirror").and_then(|last| last.record.error),
+    }
+}
+
+/// Returns the control plane's summary as it is now, or one that says that there is none yet.
+pub fn summary(root: &Root, now: Stamp) -> Result<Summary> {
+    let advice = "run `hlctl mirror` again: it fetches what is missing";
+    let mut summary = match stored::read(root, SUMMARY) {
+        Some(bytes) => serde_json::from_slice(&bytes)
+            .map_err(|e| fail(format!("cannot read {}: {e}", root.world(SUMMARY).display()), advice))?,
+        None => Summary::empty(),
+    };
+    let none = || Services { schema: SERVICES_SCHEMA.into(), as_of: None, services: Vec::new() };
+    let services = crate::store::world::read_services(root).advised()?.unwrap_or_else(none);
+    let none = || Nodes { schema: NODES_SCHEMA.into(), as_of: None, nodes: Vec::new() };
+    let nodes = crate::store::world::read_nodes(root).advised()?.unwrap_or_else(none);
+    let taken = stored::taken(root, SUMMARY).unwrap_or(now);
+    mirror::bring_up(&mut summary, facts(root, now), (&services, &nodes), taken, now);
+    Ok(summary)
+}
+
+/// Returns the control plane's digest, headed by how old it is.
+pub fn digest(root: &Root, now: Stamp) -> String {
+    let facts = facts(root, now);
+    let text = stored::read(root, DIGEST)
+        .map_or("Nothing was mirrored yet.\n".into(), |bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let trouble = facts.attention().map_or(String::new(), |words| format!(" Attention: {words}"));
+    format!("> This is a {}.{trouble}\n\n{text}", facts.words())
+}

@@ -1,0 +1,235 @@
+//! Asks the control plane over HTTP: one client with time-outs, bounded answers and no redirects. Knows nothing of
+//! what is sent, and touches no root.
+
+use std::io::Read;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::tls::TlsConfig;
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{Connector, NextTimeout, RustlsConnector, TcpConnector};
+use ureq::{Agent, Error};
+
+use crate::flow::control_plane::{ControlPlane, is_near};
+use crate::flow::mask::mask;
+
+pub mod trust;
+
+/// How long one question may take, name look-up and answer included.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Longest answer to something that was sent, in bytes.
+const MAX_WORD: u64 = 1 << 20;
+
+/// Whom to ask, and how.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The control plane.
+    pub url: ControlPlane,
+    /// The token, where there is one.
+    pub token: Option<String>,
+    /// The one certificate file that is believed, instead of the system's.
+    pub ca: Option<PathBuf>,
+    /// Whether plain HTTP may go anywhere.
+    pub insecure_http: bool,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct WireError {
+    message: String,
+    advice: String,
+}
+
+impl WireError {
+    fn new(message: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { message: message.into(), advice: advice.into() }
+    }
+
+    /// Returns what the operator should do about it.
+    pub fn advice(&self) -> String {
+        self.advice.clone()
+    }
+}
+
+/// An answer, whatever its status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The tag of its content.
+    pub etag: Option<String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// Returns what an answer that says no tells of it: the detail and the advice of a problem document.
+    pub fn problem(&self) -> (Option<String>, Option<String>) {
+        let problem: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        let text = |name: &str| problem.get(name).and_then(|v| v.as_str()).map(str::to_owned);
+        (text("detail"), text("advice"))
+    }
+}
+
+/// A client of one control plane.
+#[derive(Debug)]
+pub struct Client {
+    agent: Agent,
+    settings: Settings,
+}
+
+impl Client {
+    /// Makes a client. Connects to nothing yet.
+    pub fn new(settings: Settings) -> Result<Client, WireError> {
+        let tls = match settings.url.is_encrypted() {
+            true => trust::config(settings.ca.as_deref())?,
+            // Nothing reads it: redirects to https are not followed.
+            false => TlsConfig::builder().build(),
+        };
+        let config = Config::builder()
+            .timeout_global(Some(PATIENCE))
+            .timeout_connect(Some(CONNECT))
+            .proxy(None)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .http_status_as_error(false)
+            .user_agent(concat!("hlctl/", env!("CARGO_PKG_VERSION")))
+            .tls_config(tls)
+            .build();
+        let anywhere = settings.url.is_encrypted() || settings.insecure_http;
+        let connector = ().chain(TcpConnector::default()).chain(RustlsConnector::default());
+        let agent = Agent::with_parts(config, connector, Near { anywhere, names: DefaultResolver::default() });
+        Ok(Client { agent, settings })
+    }
+
+    /// Returns whom it asks.
+    pub fn url(&self) -> &ControlPlane {
+        &self.settings.url
+    }
+
+    /// Asks for something of at most so many bytes, unless it still has this tag.
+    pub fn get(&self, path: &str, known: Option<&str>, most: u64) -> Result<Answer, WireError> {
+        let mut request = self.agent.get(self.address(path));
+        if let Some(token) = self.bearer() {
+            request = request.header("authorization", token);
+        }
+        if let Some(tag) = known {
+            request = request.header("if-none-match", tag);
+        }
+        self.read(path, request.call(), most)
+    }
+
+    /// Sends something under a key by which the other side knows it again.
+    pub fn post(&self, path: &str, key: &str, media: &str, body: &[u8]) -> Result<Answer, WireError> {
+        let mut request = self.agent.post(self.address(path)).header("content-type", media);
+        if let Some(token) = self.bearer() {
+            request = request.header("authorization", token);
+        }
+        self.read(path, request.header("idempotency-key", key).send(body), MAX_WORD)
+    }
+
+    fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.settings.url)
+    }
+
+    fn bearer(&self) -> Option<String> {
+        self.settings.token.as_ref().map(|token| format!("Bearer {token}"))
+    }
+
+    fn read(
+        &self,
+        path: &str,
+        answer: Result<ureq::http::Response<ureq::Body>, Error>,
+        most: u64,
+    ) -> Result<Answer, WireError> {
+        let mut answer = answer.map_err(|e| self.explain(&e))?;
+        let status = answer.status().as_u16();
+        let header = |name: &str| answer.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+        if (300..400).contains(&status) && status != 304 {
+            let to = header("location").map(|to| format!(" to {to}")).unwrap_or_default();
+            let message = format!("{} sends elsewhere{to}, which is not followed", self.address(path));
+            return Err(WireError::new(self.harmless(&message), "give the URL that answers by itself"));
+        }
+        let etag = header("etag");
+        let mut body = Vec::new();
+        let read = answer.body_mut().as_reader().take(most + 1).read_to_end(&mut body);
+        read.map_err(|e| self.explain(&Error::from(e)))?;
+        if body.len() as u64 > most {
+            let message = format!("{} answered with more than {most} bytes", self.address(path));
+            return Err(WireError::new(message, "ask it with `curl`: that is not what a control plane says"));
+        }
+        Ok(Answer { status, etag, body })
+    }
+
+    /// Returns text that may repeat what the other side said, without the token.
+    pub fn harmless(&self, text: &str) -> String {
+        mask(text, self.settings.token.as_slice())
+    }
+
+    fn explain(&self, error: &Error) -> WireError {
+        let url = &self.settings.url;
+        let (why, advice) = match error {
+            Error::Timeout(_) => ("it did not answer in time".to_owned(), "look whether it is up and reachable"),
+            Error::HostNotFound => ("its name is not known".to_owned(), "look at the name, and at this machine's DNS"),
+            Error::Rustls(e) => (trust::explain(e, self.settings.ca.as_deref()), trust::ADVICE),
+            Error::Io(e) => match (trust::of_io(e), e.get_ref().and_then(|e| e.downcast_ref::<Far>())) {
+                (Some(e), _) => (trust::explain(e, self.settings.ca.as_deref()), trust::ADVICE),
+                (None, Some(far)) => (far.to_string(), "use https://, a Tailscale address, or --insecure-http"),
+                (None, None) => (e.to_string(), "look whether `hlctl serve` runs there and listens on that address"),
+            },
+            Error::Protocol(e) => (format!("it does not speak HTTP: {e}"), "look at the port, and at http or https"),
+            other => (other.to_string(), "look whether it is up and reachable"),
+        };
+        WireError::new(format!("cannot reach {url}: {}", self.harmless(&why)), advice)
+    }
+}
+
+/// An address that plain HTTP may not go to.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} is neither this machine's, nor private, nor Tailscale's: plain HTTP does not go there")]
+struct Far(IpAddr);
+
+/// Looks names up, and leaves out the addresses that may not be spoken to: what is looked at here is what is
+/// connected to.
+#[derive(Debug)]
+struct Near {
+    anywhere: bool,
+    names: DefaultResolver,
+}
+
+impl Resolver for Near {
+    fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+        let found = self.names.resolve(uri, config, timeout)?;
+        let mut near = self.empty();
+        for address in found.iter().filter(|a| self.anywhere || is_near(a.ip())) {
+            near.push(*address);
+        }
+        match found.first() {
+            Some(far) if near.is_empty() => Err(Error::Io(std::io::Error::other(Far(far.ip())))),
+            _ => Ok(near),
+        }
+    }
+}
+
+/// Returns what the file of a token holds.
+pub fn token(path: &Path) -> Result<String, WireError> {
+    let fail = |why: String| {
+        let advice = "`hlctl token add NAME --agent` (or --reader) on the control plane prints one: save it there";
+        WireError::new(format!("cannot take a token from {}: {why}", path.display()), advice)
+    };
+    let mut text = String::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(4096).read_to_string(&mut text));
+    read.map_err(|e| fail(e.to_string()))?;
+    let token = text.trim();
+    match token.bytes().all(|b| b.is_ascii_graphic()) {
+        _ if token.is_empty() => Err(fail("it is empty".into())),
+        true => Ok(token.to_owned()),
+        false => Err(fail("it holds more than one word, or characters that no token has".into())),
+    }
+}

@@ -1,0 +1,167 @@
+//! An agent's token in the wrong hands: foreign names, floods, times that cannot be, batches again and again.
+
+use serde_json::json;
+
+use crate::server::{Answer, Server};
+use crate::{events_of, now};
+
+const PATH: &str = "/api/v1/events";
+
+fn event(node: &str, ts: &str) -> String {
+    format!(r#"{{"ts":{ts},"node":"{node}","type":"service_unhealthy","service":"web","reason":"x"}}"#)
+}
+
+fn send(server: &Server, token: &str, key: Option<&str>, body: &str) -> Answer {
+    let bearer = format!("Authorization: Bearer {token}");
+    let key = key.map(|key| format!("Idempotency-Key: {key}"));
+    let headers: Vec<&str> = [Some(bearer.as_str()), key.as_deref()].into_iter().flatten().collect();
+    server.send("POST", PATH, &headers, body)
+}
+
+#[test]
+fn foreign_names_count_nothing_and_are_written_down_but_not_without_end() {
+    let server = Server::start("");
+    let token = server.token(&["piha", "--agent"]);
+    let two = server.token(&["relay", "--agent", "--nodes", "vps,nas"]);
+    let ts = now().to_string();
+    for n in 0..40 {
+        let body = format!("{}\n{}\n", event("piha", &ts), event(&format!("vps{n}"), &ts));
+        let refused = send(&server, &token, None, &body);
+        assert_eq!(refused.status, 403, "{refused:?}");
+        assert!(refused.body.contains("does not speak for vps"), "{refused:?}");
+    }
+    assert_eq!(events_of(&server.home), Vec::<String>::new());
+    let told = server.home.audit().into_iter().filter(|l| l == "refused -→- piha web").count();
+    assert_eq!(told, 10, "{:?}", server.home.audit());
+    assert_eq!(send(&server, &two, None, &event("nas", &ts)).status, 200);
+    for foreign in ["relay", "Vps", "vps ", "piha"] {
+        assert_ne!(send(&server, &two, None, &event(foreign, &ts)).json()["accepted"], json!(1), "{foreign}");
+    }
+    assert_eq!(events_of(&server.home).len(), 1);
+    // The same name by the back door: another key, a doubled one, an alias of the field.
+    for body in [
+        format!(r#"{{"ts":{ts},"host":"vps","type":"node_heartbeat"}}"#),
+        format!(r#"{{"ts":{ts},"node":"piha","node":"vps","type":"node_heartbeat"}}"#),
+        format!(r#"{{"ts":{ts},"node":"piha","host":"vps","type":"node_heartbeat"}}"#),
+    ] {
+        send(&server, &token, None, &body);
+    }
+    assert_eq!(server.home.run(&["observe"]).code, 0);
+    let nodes = server.get("/api/v1/world/nodes").body;
+    assert!(!nodes.contains("\"vps\""), "{nodes}");
+}
+
+#[test]
+fn times_that_cannot_be_do_no_harm() {
+    let server = Server::with_web("");
+    let token = server.token(&["piha", "--agent"]);
+    let ts = now().to_string();
+    let body = [
+        event("piha", "0"),
+        event("piha", "\"1970-01-01T00:00:00Z\""),
+        event("piha", "\"2100-01-01T00:00:00Z\""),
+        event("piha", "\"9999-01-01T00:00:00Z\""),
+        event("piha", "1e300"),
+        event("piha", "-1"),
+        event("piha", &ts),
+    ];
+    let answer = send(&server, &token, None, &body.join("\n"));
+    assert_eq!((answer.status, &answer.json()["accepted"]), (200, &json!(2)), "{answer:?}");
+    let observed = server.home.run(&["observe", "--json"]);
+    assert_eq!(observed.code, 0, "{observed:?}");
+    let world: serde_json::Value = serde_json::from_str(&server.get("/api/v1/world/services").body).unwrap();
+    assert_eq!(world["services"].as_array().unwrap().len(), 1);
+    assert!(!world.to_string().contains("2100"), "{world}");
+    let summary = server.get("/summary").json();
+    assert_eq!(summary["waiting_events"], 1);
+}
+
+#[test]
+fn a_batch_sent_again_is_answered_as_before_and_written_once() {
+    let server = Server::start("");
+    let (token, other) = (server.token(&["piha", "--agent"]), server.token(&["vps", "--agent"]));
+    let body = format!("{}\nbad\n", event("piha", &now().to_string()));
+    let first = send(&server, &token, Some("k1"), &body);
+    assert_eq!(first.status, 200, "{first:?}");
+    for _ in 0..5 {
+        let again = send(&server, &token, Some("k1"), &body);
+        assert_eq!((again.status, again.json()), (200, first.json()));
+    }
+    assert_eq!(events_of(&server.home).len(), 1);
+    let changed = send(&server, &token, Some("k1"), &event("piha", &now().to_string()));
+    assert_eq!(changed.status, 422, "{changed:?}");
+    let theirs = event("vps", &now().to_string());
+    assert_eq!(send(&server, &other, Some("k1"), &theirs).json()["accepted"], 1, "keys are a token's own");
+    for key in ["", "two words", &"x".repeat(129)] {
+        assert_eq!(send(&server, &token, Some(key), &body).status, 400, "{key:?}");
+    }
+    // The server forgets nothing by dying.
+    let home = {
+        let mut server = server;
+        server.terminate();
+        std::mem::replace(&mut server.home, crate::Home::new())
+    };
+    let server = Server::of(home, &[]);
+    assert_eq!(send(&server, &token, Some("k1"), &body).json(), first.json());
+    assert_eq!(events_of(&server.home).len(), 2);
+    let names = crate::support::names(&server.home.at("state/batches"));
+    assert_eq!(names, ["piha.json", "vps.json"]);
+    for n in 0..200 {
+        send(&server, &token, Some(&format!("n{n}")), "");
+    }
+    assert!(server.home.at("state/batches/piha.json").metadata().unwrap().len() < 16 * 1024);
+}
+
+#[test]
+fn a_flood_fills_its_share_and_silences_nobody() {
+    let quota = 4 << 20;
+    let server = Server::start("events_quota: 4MiB\n");
+    let (wild, honest) = (server.token(&["wild", "--agent"]), server.token(&["piha", "--agent"]));
+    let ts = now().to_string();
+    let line = event("wild", &ts) + "\n";
+    let batch = line.repeat((1 << 20) / line.len());
+    let statuses: Vec<u16> = (0..12).map(|_| send(&server, &wild, None, &batch).status).collect();
+    assert_eq!(
+        statuses.iter().filter(|s| **s == 200).count(),
+        2,
+        "half of 4 MiB, and the rest is for others: {statuses:?}"
+    );
+    assert!(statuses.iter().all(|s| [200, 507].contains(s)), "{statuses:?}");
+    let size: u64 = walkdir::WalkDir::new(server.home.at("events"))
+        .into_iter()
+        .filter_map(|e| e.ok()?.metadata().ok().filter(|m| m.is_file()).map(|m| m.len()))
+        .sum();
+    assert!(size <= quota, "{size}");
+    assert_eq!(send(&server, &honest, None, &event("piha", &ts)).json()["accepted"], 1, "others are unaffected");
+    assert_eq!(server.home.run(&["observe"]).code, 0);
+    assert!(server.get("/api/v1/world/services").body.contains("\"piha\""));
+}
+
+#[test]
+fn garbage_is_refused_line_by_line_in_a_short_answer() {
+    let server = Server::start("");
+    let token = server.token(&["piha", "--agent"]);
+    let good = event("piha", &now().to_string());
+    let garbage = "x\n".repeat((1 << 20) / 2 - 200) + &good;
+    let answer = send(&server, &token, None, &garbage);
+    assert_eq!((answer.status, &answer.json()["accepted"]), (200, &json!(1)));
+    assert_eq!(answer.json()["rejected_total"], json!((1 << 20) / 2 - 200));
+    assert!(answer.body.len() < 256 << 10, "{}", answer.body.len());
+    for body in [
+        "\0\0\0",
+        "{",
+        "[]",
+        "null",
+        "\u{feff}{}",
+        &"[".repeat(100_000),
+        &format!("{{\"a\":{}", "{\"a\":".repeat(50_000)),
+        &format!(r#"{{"ts":1,"node":"{}","type":"t"}}"#, "n".repeat(70_000)),
+        r#"{"ts":1795418000,"node":"../../etc","type":"t"}"#,
+        r#"{"ts":1795418000,"node":"-rf","type":"t"}"#,
+    ] {
+        let answer = send(&server, &token, None, body);
+        assert_eq!((answer.status, &answer.json()["accepted"]), (200, &json!(0)), "{body:.40}: {answer:?}");
+    }
+    assert_eq!(events_of(&server.home), [good]);
+    assert_eq!(server.get("/healthz").status, 200);
+}

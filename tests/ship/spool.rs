@@ -1,0 +1,140 @@
+//! The spool on its way: what each answer of the other side means for what waits.
+
+use hlctl::commands::ship::{self, Shipment};
+use hlctl::store::spool::Spool;
+use hlctl::wire::{Client, Settings};
+
+use crate::far::{Nginx, answering, free_port};
+use crate::server::Server;
+use crate::support::{Home, needs};
+use crate::{events_of, now};
+
+fn line(n: i64) -> String {
+    format!(r#"{{"ts":{},"node":"piha","type":"service_status","service":"web","status":"s{n}"}}"#, now())
+}
+
+fn add(home: &Home, lines: &[String]) {
+    Spool::open(&home.root).unwrap().add(lines).unwrap();
+}
+
+fn ship(home: &Home, url: &str, token: &str) -> Shipment {
+    let settings = Settings { url: url.parse().unwrap(), token: Some(token.into()), ca: None, insecure_http: false };
+    ship::run(&home.root, &Client::new(settings).unwrap()).unwrap()
+}
+
+/// Returns the statuses that the events on disk tell, in order.
+fn told(home: &Home) -> Vec<i64> {
+    let number = |line: &String| line.split("\"s").last().unwrap().trim_end_matches("\"}").parse().unwrap();
+    events_of(home).iter().map(number).collect()
+}
+
+#[test]
+fn what_waits_is_sent_once_and_in_order() {
+    let server = Server::start("");
+    let token = server.token(&["piha", "--agent"]);
+    let url = format!("http://{}", server.address);
+    let home = Home::new();
+    assert!(ship(&home, &url, &token).notes().is_empty(), "nothing to do is no trouble");
+    for part in 0..50 {
+        let lines: Vec<String> = (part * 200..(part + 1) * 200).map(line).collect();
+        add(&home, &lines);
+    }
+    let shipment = ship(&home, &url, &token);
+    assert_eq!((shipment.accepted, shipment.waiting, shipment.error), (10_000, 0, None));
+    assert_eq!(told(&server.home), (0..10_000).collect::<Vec<_>>());
+    assert_eq!(crate::support::names(&home.at("state/spool")), Vec::<String>::new());
+    assert_eq!(ship(&home, &url, &token).accepted, 0);
+}
+
+#[test]
+fn whatever_the_other_side_says_nothing_is_lost() {
+    let server = Server::start("events_quota: 64KiB\n");
+    let (token, other) = (server.token(&["piha", "--agent"]), server.token(&["vps", "--agent"]));
+    let reader = server.token(&["oskar", "--reader"]);
+    let url = format!("http://{}", server.address);
+    let home = Home::new();
+    add(&home, &(0..100).map(line).collect::<Vec<_>>());
+    let answer = |status: &str, body: &str| {
+        let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+        format!("http://{}", answering(Some(head + body)))
+    };
+    let closed = format!("http://127.0.0.1:{}", free_port());
+    for (url, token, word, advice) in [
+        (url.clone(), "wrong", "answered 401", "--agent"),
+        (url.clone(), &reader, "answered 403", "agent's"),
+        (url.clone(), &other, "does not speak for piha", "--nodes"),
+        (url.clone() + "/nowhere", &token, "answered 404", "URL"),
+        (closed, &token, "Connection refused", "hlctl serve"),
+        (answer("200 OK", "<html>Log in, please"), &token, "as no control plane does", "URL"),
+        (answer("200 OK", r#"{"accepted":3,"rejected":[]}"#), &token, "as no control plane does", "URL"),
+        (answer("413 Too large", ""), &token, "answered 413", "client_max_body_size"),
+        (answer("429 Slowly", ""), &token, "answered 429", "next pass"),
+        (answer("502 Bad gateway", "<html>"), &token, "answered 502", "next pass"),
+        (answer("307 Elsewhere", ""), &token, "not followed", "URL"),
+    ] {
+        let shipment = ship(&home, &url, token);
+        assert_eq!((shipment.accepted, shipment.waiting), (0, 100), "{url}: {shipment:?}");
+        let (error, help) = (shipment.error.clone().unwrap(), shipment.advice.clone().unwrap());
+        assert!(error.contains(word) && help.contains(advice), "{url}: {shipment:?}");
+        assert!(!error.contains(token) && !help.contains(token), "{shipment:?}");
+        assert!(shipment.notes().iter().any(|n| n.contains("100 events wait in the spool")), "{shipment:?}");
+    }
+    assert_eq!(ship(&home, &url, &token).accepted, 100);
+    add(&home, &(100..2000).map(line).collect::<Vec<_>>());
+    let full = ship(&home, &url, &token);
+    assert!(full.error.as_deref().is_some_and(|e| e.contains("507")), "{full:?}");
+    assert_eq!(full.waiting, 1900);
+    assert_eq!(told(&server.home), (0..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_line_that_is_refused_does_not_block_those_behind_it() {
+    let server = Server::start("");
+    let token = server.token(&["piha", "--agent"]);
+    let home = Home::new();
+    add(&home, &[line(0), "{\"ts\":1}".into(), line(1)]);
+    let shipment = ship(&home, &format!("http://{}", server.address), &token);
+    assert_eq!((shipment.accepted, shipment.rejected, shipment.waiting), (2, 1, 0));
+    assert!(shipment.notes()[0].contains("line 2: "), "{shipment:?}");
+    assert_eq!(told(&server.home), [0, 1]);
+}
+
+#[test]
+fn a_proxy_that_takes_little_gets_little_at_a_time() {
+    if !needs::program("nginx") {
+        return;
+    }
+    let server = Server::start("");
+    let token = server.token(&["piha", "--agent"]);
+    let dir = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let servers = format!(
+        "server {{ listen 127.0.0.1:{port}; client_max_body_size 4k; location / {{ proxy_pass http://{}; }} }}",
+        server.address
+    );
+    let _nginx = Nginx::start(dir.path(), &servers, port);
+    let home = Home::new();
+    add(&home, &(0..500).map(line).collect::<Vec<_>>());
+    let shipment = ship(&home, &format!("http://127.0.0.1:{port}"), &token);
+    assert_eq!((shipment.accepted, shipment.waiting, shipment.error), (500, 0, None));
+    assert_eq!(told(&server.home), (0..500).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_answer_that_was_lost_writes_nothing_twice() {
+    let server = Server::start("");
+    let token = server.token(&["piha", "--agent"]);
+    let url = format!("http://{}", server.address);
+    let home = Home::new();
+    add(&home, &(0..10).map(line).collect::<Vec<_>>());
+    // As a kill between the answer and the removal leaves it.
+    let spool = Spool::open(&home.root).unwrap();
+    let batch = spool.batches().unwrap().remove(0);
+    let bytes = spool.read(&batch).unwrap();
+    drop(spool);
+    assert_eq!(ship(&home, &url, &token).accepted, 10);
+    std::fs::write(&batch, bytes).unwrap();
+    add(&home, &[line(10)]);
+    assert_eq!(ship(&home, &url, &token).accepted, 11, "taken again, and told so");
+    assert_eq!(told(&server.home), (0..11).collect::<Vec<_>>());
+}
