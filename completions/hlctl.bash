@@ -61,6 +61,9 @@ _hlctl() {
             hlctl,man)
                 cmd="hlctl__subcmd__man"
                 ;;
+            hlctl,mirror)
+                cmd="hlctl__subcmd__mirror"
+                ;;
             hlctl,observe)
                 cmd="hlctl__subcmd__observe"
                 ;;
@@ -151,6 +154,9 @@ _hlctl() {
             hlctl__subcmd__help,man)
                 cmd="hlctl__subcmd__help__subcmd__man"
                 ;;
+            hlctl__subcmd__help,mirror)
+                cmd="hlctl__subcmd__help__subcmd__mirror"
+                ;;
             hlctl__subcmd__help,observe)
                 cmd="hlctl__subcmd__help__subcmd__observe"
                 ;;
@@ -227,7 +233,7 @@ _hlctl() {
 
     case "${cmd}" in
         hlctl)
-            opts="-v -h -V --root --hosts --json --verbose --color --node --help --version init observe reconcile execute prune agent events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help"
+            opts="-v -h -V --root --hosts --json --verbose --color --node --help --version init observe reconcile execute mirror prune agent events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -287,12 +293,24 @@ _hlctl() {
             return 0
             ;;
         hlctl__subcmd__agent)
-            opts="-v -h --dry-run --every --node --root --hosts --json --verbose --color --help"
+            opts="-v -h --to --token-file --ca --insecure-http --dry-run --every --node --root --hosts --json --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --every)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -657,7 +675,7 @@ _hlctl() {
             return 0
             ;;
         hlctl__subcmd__help)
-            opts="init observe reconcile execute prune agent events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help"
+            opts="init observe reconcile execute mirror prune agent events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -881,6 +899,20 @@ _hlctl() {
             return 0
             ;;
         hlctl__subcmd__help__subcmd__man)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hlctl__subcmd__help__subcmd__mirror)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1188,6 +1220,48 @@ _hlctl() {
             fi
             case "${prev}" in
                 --dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hosts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hlctl__subcmd__mirror)
+            opts="-v -h --from --dry-run --token-file --ca --insecure-http --every --root --hosts --json --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --every)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
