@@ -140,11 +140,15 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'hlctl;agent'= {
+            cand --to 'Send the events to this control plane, such as http://vps:18180, instead of writing them here'
+            cand --token-file 'The file that holds the token [default: the systemd credential hlctl-token, where there is one]'
+            cand --ca 'Believe the certificates of this file (PEM), and no others'
             cand --every 'Repeat the pass, with this pause between (10s, 1m)'
             cand --node 'This machine''s name among the nodes'
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
             cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
+            cand --insecure-http 'Speak plain HTTP also to addresses that are neither private nor Tailscale''s'
             cand --dry-run 'Say what was seen and would be written, write nothing'
             cand --json 'Print JSON instead of tables'
             cand -v 'Say more on stderr'

@@ -131,6 +131,9 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand prune" -l dry-run -d 'Say wh
 complete -c hlctl -n "__fish_hlctl_using_subcommand prune" -l json -d 'Print JSON instead of tables'
 complete -c hlctl -n "__fish_hlctl_using_subcommand prune" -s v -l verbose -d 'Say more on stderr'
 complete -c hlctl -n "__fish_hlctl_using_subcommand prune" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hlctl -n "__fish_hlctl_using_subcommand agent" -l to -d 'Send the events to this control plane, such as http://vps:18180, instead of writing them here' -r
+complete -c hlctl -n "__fish_hlctl_using_subcommand agent" -l token-file -d 'The file that holds the token [default: the systemd credential hlctl-token, where there is one]' -r -F
+complete -c hlctl -n "__fish_hlctl_using_subcommand agent" -l ca -d 'Believe the certificates of this file (PEM), and no others' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand agent" -l every -d 'Repeat the pass, with this pause between (10s, 1m)' -r
 complete -c hlctl -n "__fish_hlctl_using_subcommand agent" -l node -d 'This machine\'s name among the nodes' -r
 complete -c hlctl -n "__fish_hlctl_using_subcommand agent" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
@@ -138,6 +141,7 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand agent" -l hosts -d 'Desired 
 complete -c hlctl -n "__fish_hlctl_using_subcommand agent" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
+complete -c hlctl -n "__fish_hlctl_using_subcommand agent" -l insecure-http -d 'Speak plain HTTP also to addresses that are neither private nor Tailscale\'s'
 complete -c hlctl -n "__fish_hlctl_using_subcommand agent" -l dry-run -d 'Say what was seen and would be written, write nothing'
 complete -c hlctl -n "__fish_hlctl_using_subcommand agent" -l json -d 'Print JSON instead of tables'
 complete -c hlctl -n "__fish_hlctl_using_subcommand agent" -s v -l verbose -d 'Say more on stderr'

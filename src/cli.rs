@@ -214,6 +214,11 @@ pub struct Execute {
 /// agent.refresh of config.yaml.
 #[derive(Debug, Args)]
 pub struct Agent {
+    /// Send the events to this control plane, such as http://vps:18180, instead of writing them here
+    #[arg(long, value_name = "URL")]
+    pub to: Option<ControlPlane>,
+    #[command(flatten)]
+    pub uplink: Uplink,
     /// Say what was seen and would be written, write nothing
     #[arg(long)]
     pub dry_run: bool,

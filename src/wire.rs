@@ -21,7 +21,7 @@ pub mod trust;
 /// How long one question may take, name look-up and answer included.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a connection may take.
-const CONNECT: Duration = Duration::from_secs(10);
+const CONNECT: Duration = Duration::from_secs(5);
 /// Longest answer to something that was sent, in bytes.
 const MAX_WORD: u64 = 1 << 20;
 

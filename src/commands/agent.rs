@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::ship::{self, Shipment};
 use crate::cli;
 use crate::context::Context;
 use crate::fail::{Advised, Fail, Result, fail};
@@ -53,6 +54,9 @@ pub struct Told {
     pub unknown: Vec<String>,
     /// What can never be known as it is set up.
     pub warnings: Vec<String>,
+    /// What became of the events on their way to the control plane, where there is one to send them to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Shipment>,
 }
 
 /// A service that is watched.
@@ -82,14 +86,19 @@ pub fn run(cx: &Context, args: &cli::Agent) -> Result<AgentReport> {
     let Some(pass) = Pass::start(&root, "agent").advised()? else {
         return Ok(AgentReport::Busy { root: cx.root.clone() });
     };
-    let (told, memory) = watch_once(cx, &root, &config, &node, &desired);
+    let (mut told, memory) = watch_once(cx, &root, &config, &node, &desired);
+    told.warnings.extend((root.is_mirror() && args.to.is_none()).then(|| UNREAD.to_owned()));
     // The events first: who is killed between them tells the same again, and nothing is lost.
-    let written =
-        agent::write_events(&root, cx.now(), &node, &told.events).and_then(|()| agent::remember(&root, &memory));
-    match written {
+    let written = match args.to {
+        None => agent::write_events(&root, cx.now(), &node, &told.events),
+        Some(_) => agent::spool_events(&root, &told.events),
+    };
+    match written.and_then(|()| agent::remember(&root, &memory)) {
         Ok(()) => {
-            pass.end(told.unknown.first().cloned(), told.counts()).advised()?;
-            Ok(AgentReport::Done(told))
+            let sent = args.to.as_ref().map(|to| ship::to(cx, &root, to, &args.uplink)).transpose()?;
+            let error = told.unknown.first().or(sent.as_ref().and_then(|s| s.error.as_ref())).cloned();
+            pass.end(error, told.counts()).advised()?;
+            Ok(AgentReport::Done(Told { sent, ..told }))
         }
         Err(error) => {
             // The disk may be full: that this cannot be recorded either adds nothing to the error.
@@ -134,6 +143,7 @@ fn watch_once(cx: &Context, root: &Root, config: &Config, node: &NodeName, desir
         events: verdict.events,
         unknown: unknown(desired, node, &looked.seen),
         warnings: host.map(|host| blind(host).map(|s| format!("{} {NO_CHECK}", s.name)).collect()).unwrap_or_default(),
+        sent: None,
     };
     (told, verdict.memory)
 }
@@ -146,6 +156,9 @@ fn limits(config: &Config, host: Option<&Host>) -> Limits {
         disk_high: host.and_then(|h| h.file.disk.high).unwrap_or(config.agent.disk_high).0,
     }
 }
+
+/// What is wrong with events that lie in a mirror.
+const UNREAD: &str = "this root is a mirror, where nobody reads events: send them to the control plane with --to";
 
 /// What is wrong with a service that nothing can look at.
 const NO_CHECK: &str = "has no check: nothing is known of it until it gets one in services.yaml";

@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::fail::{Advised, Result};
+use crate::cli;
+use crate::context::Context;
+use crate::fail::{self, Advised, Result};
+use crate::flow::control_plane::ControlPlane;
 use crate::flow::digest::sha256_hex;
 use crate::flow::spool::Dropped;
 use crate::store::root::Root;
@@ -94,6 +97,19 @@ enum Verdict {
     TooMany,
     /// They stay: why, and what to do.
     No(String, String),
+}
+
+/// Sends what waits to a control plane. Where even the token cannot be read, that is what the shipment says.
+pub fn to(cx: &Context, root: &Root, url: &ControlPlane, args: &cli::Uplink) -> Result<Shipment> {
+    match super::uplink::client(cx, url, args) {
+        Ok(client) => run(root, &client),
+        Err(report) => {
+            let spool = Spool::open(root).advised()?;
+            let (lost, waiting) = (spool.lost(), spool.count_waiting().advised()?);
+            let (advice, _) = fail::verdict(&report);
+            Ok(Shipment { lost, waiting, error: Some(report.to_string()), advice, ..Shipment::default() })
+        }
+    }
 }
 
 /// Sends what waits.

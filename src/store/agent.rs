@@ -4,6 +4,7 @@
 use super::atomic::WriteError;
 use super::events;
 use super::root::Root;
+use super::spool::Spool;
 use crate::flow::name::{MAX_NAME, NodeName};
 use crate::flow::outgoing::Outgoing;
 use crate::flow::time::Stamp;
@@ -16,6 +17,13 @@ pub fn write_events(root: &Root, now: Stamp, node: &NodeName, told: &[Outgoing])
     // Two nodes whose long names begin alike share a file, which harms nothing: each line names its node.
     source.truncate(MAX_NAME);
     events::append(root, now, &source, &lines)
+}
+
+/// Puts an agent's events into the spool, on their way to the control plane. When it returns, they are on disk.
+pub fn spool_events(root: &Root, told: &[Outgoing]) -> Result<(), WriteError> {
+    let lines: Vec<String> = told.iter().map(Outgoing::to_line).collect();
+    // What a full spool loses is counted there, and told with what is sent.
+    Spool::open(root)?.add(&lines).map(drop)
 }
 
 /// Where the memory lies; `state/agent.json` is the record of the pass.

@@ -3,6 +3,7 @@
 use super::table::{cell, table, toned};
 use super::{Report, Style, Tone, clean};
 use crate::commands::agent::{AgentReport, Told};
+use crate::commands::ship::Shipment;
 use crate::exit::Exit;
 
 impl Report for AgentReport {
@@ -16,13 +17,17 @@ impl Report for AgentReport {
     fn notes(&self) -> Vec<String> {
         match self {
             Self::Busy { root } => vec![format!("another agent is running on {}: nothing to do", root.display())],
-            Self::Done(told) => told.unknown.iter().chain(&told.warnings).cloned().collect(),
+            Self::Done(told) => {
+                let sent = told.sent.iter().flat_map(Shipment::notes);
+                told.unknown.iter().chain(&told.warnings).cloned().chain(sent).collect()
+            }
         }
     }
 
     fn exit(&self) -> Exit {
         match self {
             Self::Done(told) if !told.unknown.is_empty() => Exit::Failed,
+            Self::Done(told) if told.sent.as_ref().is_some_and(|sent| sent.error.is_some()) => Exit::Failed,
             Self::Done(_) | Self::Busy { .. } => Exit::Done,
         }
     }
@@ -44,5 +49,9 @@ fn text(told: &Told, style: Style) -> String {
         out += &format!("{} is {} % full\n", clean(&disk.mount), disk.used_percent);
     }
     let (many, would) = (told.events.len(), if told.dry_run { "would be written" } else { "written" });
-    out + &format!("{}: {many} event{} {would}\n", told.node, if many == 1 { "" } else { "s" })
+    out += &format!("{}: {many} event{} {would}\n", told.node, if many == 1 { "" } else { "s" });
+    match &told.sent {
+        Some(sent) => out + &format!("sent {}, {} wait\n", sent.accepted, sent.waiting),
+        None => out,
+    }
 }

@@ -8,13 +8,18 @@ mod support;
 #[expect(dead_code, reason = "the tests of `serve` use the rest")]
 mod server;
 
+#[path = "../runner/sshd.rs"]
+mod sshd;
+
+mod agent;
 mod far;
 mod hostile;
 mod mirror;
 mod spool;
 mod transport;
+mod ways;
 
-use support::Home;
+use support::{Home, needs};
 
 /// Returns a time some seconds after another one, as Unix seconds: the time of the tests' events.
 fn now() -> i64 {

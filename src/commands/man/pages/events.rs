@@ -29,16 +29,31 @@ const AGENT: Page = Page {
         "What cannot be asked, as while Docker does not answer, is unknown, not unhealthy: nothing is written of it, it is \
          said on standard error, and the pass ends with 1. A broken host file gets its heartbeat all the same. All looks are \
          made side by side, each with a time-out.",
+        "With `--to` the events go to a control plane over HTTP. They are put into a spool first; each pass tries once to \
+         send what waits there, oldest first, and what was not acknowledged stays. So nothing is lost while the control \
+         plane cannot be reached. The spool holds 16 MiB; beyond, the oldest heartbeats go first, then what only repeats, \
+         and changes of state last; what was lost is said. The token is that of an agent (`hlctl token add NODE --agent` \
+         there), read from a file or from the systemd credential `hlctl-token`. Which addresses and certificates are \
+         spoken to stands in hlctl-mirror(1).",
     ],
     examples: &[
         ("See what this node's services look like, without writing:", &["hlctl agent --dry-run"]),
         ("Run it every ten seconds under another name than the host's:", &["hlctl agent --node piha --every 10s"]),
+        (
+            "Send what it sees to the control plane:",
+            &["hlctl agent --to http://vps:18180 --token-file /etc/hlctl/agent.token"],
+        ),
     ],
     exits: &[PASS_DONE, (1, "Something could not be asked, or not be written: the rest was done."), USAGE],
-    environment: &[("HLCTL_NODE", "See hlctl(1)."), ("DOCKER_HOST", "And what else Docker's own program reads.")],
+    environment: &[
+        ("HLCTL_NODE", "See hlctl(1)."),
+        ("DOCKER_HOST", "And what else Docker's own program reads."),
+        ("CREDENTIALS_DIRECTORY", "Set by systemd: `hlctl-token` in it is used where `--token-file` is not given."),
+    ],
     files: &[
         ("hosts/NODE/services.yaml, hosts/NODE/host.yaml", "What should run on this node."),
         ("events/YYYY-MM-DD/agent-NODE.jsonl", "What it writes."),
+        ("state/spool/", "With `--to`: what the control plane has not acknowledged yet, and what a full spool lost."),
         ("state/agent_memory.json", "What it has written before. A hint: removing it only repeats events."),
     ],
     see: &["hlctl", "hlctl-observe", "hlctl-ingest", "hlctl-files(5)"],
