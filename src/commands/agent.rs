@@ -56,7 +56,7 @@ pub struct Told {
     pub warnings: Vec<String>,
     /// What became of the events on their way to the control plane, where there is one to send them to.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sent: Option<Shipment>,
+    pub sent: Option<Box<Shipment>>,
 }
 
 /// A service that is watched.
@@ -95,7 +95,7 @@ pub fn run(cx: &Context, args: &cli::Agent) -> Result<AgentReport> {
     };
     match written.and_then(|()| agent::remember(&root, &memory)) {
         Ok(()) => {
-            let sent = args.to.as_ref().map(|to| ship::to(cx, &root, to, &args.uplink)).transpose()?;
+            let sent = args.to.as_ref().map(|to| ship::to(cx, &root, to, &args.uplink).map(Box::new)).transpose()?;
             let error = told.unknown.first().or(sent.as_ref().and_then(|s| s.error.as_ref())).cloned();
             pass.end(error, told.counts()).advised()?;
             Ok(AgentReport::Done(Told { sent, ..told }))

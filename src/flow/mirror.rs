@@ -112,7 +112,7 @@ fn node_lines(services: &Services, nodes: &Nodes, drift: &[DriftRow], unmanaged:
         services.extend(row.service.clone().map(|service| (service, "missing".into(), false)));
     }
     let line = |(node, mut services): (&NodeName, Watched)| {
-        sort::by(&mut services, |a, b| a.0.cmp(&b.0));
+        sort::by_key(&mut services, |(name, _, _)| name.clone());
         let row = nodes.get(node.as_str());
         let is_silent = drift.iter().any(|d| d.kind == DriftKind::SilentNode && d.node == *node);
         let standing = match row {

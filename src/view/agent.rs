@@ -3,7 +3,6 @@
 use super::table::{cell, table, toned};
 use super::{Report, Style, Tone, clean};
 use crate::commands::agent::{AgentReport, Told};
-use crate::commands::ship::Shipment;
 use crate::exit::Exit;
 
 impl Report for AgentReport {
@@ -18,7 +17,7 @@ impl Report for AgentReport {
         match self {
             Self::Busy { root } => vec![format!("another agent is running on {}: nothing to do", root.display())],
             Self::Done(told) => {
-                let sent = told.sent.iter().flat_map(Shipment::notes);
+                let sent = told.sent.iter().flat_map(|sent| sent.notes());
                 told.unknown.iter().chain(&told.warnings).cloned().chain(sent).collect()
             }
         }
