@@ -2,14 +2,16 @@
 """Replays a generated event log with hlctl and with its peers, and holds each result against hlctl's before its time counts.
 
     cargo build --release && cargo bench --bench generate -- /tmp/log 2_000_000 30
-    pip install duckdb
-    benches/peers.py target/release/hlctl /tmp/log [ROUNDS]
+    pip install duckdb polars
+    benches/peers.py target/release/hlctl /tmp/log [ROUNDS [PEER…]]
+
+polars refuses a file with a broken line whatever it is told, so that it gets a copy without them (ROOT/whole), made before.
 """
 import glob, json, os, resource, statistics, subprocess, sys, time
 
 HLCTL, ROOT = sys.argv[1:3]
-ROUNDS = int(sys.argv[3]) if sys.argv[3:] and sys.argv[3].isdigit() else 5
 FILES = f"{ROOT}/events/*/*.jsonl"
+WHOLE = f"{ROOT}/whole"
 KNOWN = ["service_healthy", "service_unhealthy", "service_status", "service_removed"]
 
 
@@ -71,8 +73,38 @@ def by_python():
     return fold_rows(r for r in rows if r[2] != "service_removed")
 
 
+def copy_whole_lines():
+    """Copies the log without the lines that are no JSON."""
+    for path in sorted(glob.glob(FILES)):
+        copy = path.replace(f"{ROOT}/events", WHOLE)
+        if os.path.exists(copy):
+            continue
+        os.makedirs(os.path.dirname(copy), exist_ok=True)
+        with open(path, "rb") as lines, open(copy, "wb") as out:
+            # Whatever the generator breaks lacks its end.
+            out.writelines(line for line in lines if line.endswith(b"}\n"))
+
+
+def by_polars(details):
+    import polars as pl
+    columns = dict.fromkeys(["ts", "node", "type", "service", "status", "reason"], pl.String)
+    kept = ["type", "status", "reason"] + (["details"] if details else [])
+    if details:
+        columns["details"] = pl.String
+    ts = pl.col("ts")
+    as_number = (ts.cast(pl.Float64, strict=False) * 1000).round().cast(pl.Int64)
+    as_text = ts.str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", strict=False, time_unit="ms").cast(pl.Int64)
+    rows = (pl.scan_ndjson(sorted(glob.glob(f"{WHOLE}/*/*.jsonl")), schema=columns, row_index_name="n")
+            .filter(pl.col("type").is_in(KNOWN) & pl.col("service").is_not_null())
+            # The row's number goes with the order of files and lines.
+            .with_columns(at=pl.struct(t=pl.coalesce(as_number, as_text), n="n"))
+            .group_by("node", "service").agg(*(pl.col(c).sort_by("at").last() for c in kept))
+            .collect(engine="streaming"))
+    return fold_rows(r for r in rows.iter_rows() if r[2] != "service_removed")
+
+
 PEERS = {"wc -l": by_wc, "hlctl": by_hlctl, "duckdb": lambda: by_duckdb(False), "duckdb, details": lambda: by_duckdb(True),
-         "python json": by_python}
+         "polars": lambda: by_polars(False), "polars, details": lambda: by_polars(True), "python json": by_python}
 
 
 def child(name):
@@ -85,17 +117,19 @@ def child(name):
 
 
 def main():
+    rounds = int(sys.argv[3]) if sys.argv[3:] else 5
+    names = ["hlctl", *(sys.argv[4:] or (name for name in PEERS if name != "hlctl"))]
     by_hlctl()
-    runs = {name: [] for name in PEERS}
+    if any("polars" in name for name in names):
+        copy_whole_lines()
+    runs = {name: [] for name in names}
     # Round by round, so that what else the machine does falls on all of them.
-    for _ in range(ROUNDS):
-        for name in PEERS:
-            if name == "python json" and runs[name]:
-                continue
+    for _ in range(rounds):
+        for name in names:
             out = subprocess.run([sys.executable, *sys.argv[:3], "--child", name], capture_output=True, text=True)
             runs[name].append(json.loads(out.stdout) if out.returncode == 0 else sys.exit(out.stderr))
     ours = statistics.median(r[0] for r in runs["hlctl"])
-    print(f"load {os.getloadavg()[0]:.1f}, medians of {ROUNDS} rounds (python json: 1)")
+    print(f"load {os.getloadavg()[0]:.1f}, medians of {rounds} rounds")
     print(f"{'':18}{'s':>8}{'of hlctl':>10}{'MiB':>7}  rows that differ")
     for name, got in runs.items():
         took = statistics.median(r[0] for r in got)

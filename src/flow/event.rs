@@ -13,6 +13,8 @@ use super::time::{Stamp, StampError};
 
 mod quick;
 
+pub use quick::parse as parse_quickly;
+
 /// Longest line that is read as an event, in bytes.
 pub const MAX_LINE: usize = 1 << 20;
 
@@ -161,10 +163,13 @@ pub fn parse(text: &str) -> Result<Event<'_>, EventError> {
     if is_deep(text, MAX_DEPTH + 1) {
         return Err(EventError::Deep);
     }
-    // Whatever is out of the ordinary gets its verdict below.
-    if let Some(event) = quick::parse(text) {
-        return Ok(event);
-    }
+    // Whatever is out of the ordinary gets its verdict from the thorough one.
+    parse_quickly(text).map_or_else(|| parse_thoroughly(text), Ok)
+}
+
+/// Reads one event from text that is not too deep, whatever it looks like. [`parse`] comes here only where
+/// [`parse_quickly`] gave nothing; the two may never differ in what they say of a text.
+pub fn parse_thoroughly(text: &str) -> Result<Event<'_>, EventError> {
     if !text.trim_start_matches(JSON_SPACE).starts_with('{') {
         let valid: Result<&RawValue, _> = serde_json::from_str(text);
         return Err(valid.map_or_else(|e| EventError::json(&e), |_| EventError::NotAnObject));
@@ -177,10 +182,9 @@ pub fn parse(text: &str) -> Result<Event<'_>, EventError> {
 pub const JSON_SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 
 fn is_deep(text: &str, limit: usize) -> bool {
-    // In blocks whose count fits a byte, which the compiler turns into vector code.
-    let opens = |block: &[u8]| block.iter().fold(0u8, |sum, b| sum + u8::from(matches!(b, b'[' | b'{')));
-    let opens: usize = text.as_bytes().chunks(255).map(|block| usize::from(opens(block))).sum();
-    opens > limit && depth(text) > limit
+    // Counted first, by the one crate that counts in vectors whatever the rest is built for.
+    let opens = |open| memchr::memchr_iter(open, text.as_bytes()).count();
+    text.len() > limit && opens(b'[') + opens(b'{') > limit && depth(text) > limit
 }
 
 fn depth(text: &str) -> usize {

@@ -109,7 +109,9 @@ impl Waiting {
             return;
         }
         self.bytes += kept.text.len();
-        self.kept.push(kept);
+        // In the order of their times: what is kept must not depend on the order of reading.
+        let after = self.kept.partition_point(|other| (other.ts, &other.at) <= (kept.ts, &kept.at));
+        self.kept.insert(after, kept);
         if self.kept.len() > MAX_WAITING || self.bytes > MAX_WAITING_BYTES {
             let mut beyond = Beyond { count: 0, earliest: Stamp::END, nodes: BTreeMap::new() };
             self.kept.drain(..).for_each(|kept| beyond.add(&kept));
@@ -326,6 +328,25 @@ mod tests {
         let mut rejects = Rejects::default();
         rejects.add("f", None, &"ä".repeat(1000));
         assert_eq!(rejects.newest[0].cause.chars().count(), MAX_CAUSE + 1);
+    }
+
+    #[test]
+    fn waiting_events_are_the_same_in_any_order() {
+        let horizon = Stamp::from_millis(1_795_418_000_000);
+        let mut numbers: Vec<u64> = (1..=30).collect();
+        let line = |intake: &mut Intake, number: u64| {
+            intake.line(event(1_795_418_001 + (number % 7) as i64).as_bytes(), number, &source(), horizon);
+        };
+        let mut whole = Intake::default();
+        numbers.iter().for_each(|n| line(&mut whole, *n));
+        for cut in [1, 10, 29] {
+            numbers.rotate_left(11);
+            let (mut first, mut second) = (Intake::default(), Intake::default());
+            numbers[..cut].iter().for_each(|n| line(&mut first, *n));
+            numbers[cut..].iter().for_each(|n| line(&mut second, *n));
+            second.merge(first);
+            assert_eq!(second, whole);
+        }
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub use append::{add_lines, append};
 pub use bad_lines::BadLines;
 pub use browse::{At, Browser};
 pub use checkpoint::Tally;
+#[cfg(fuzzing)]
+pub use checkpoint::inspect as checkpoint_inspect;
 pub use dir::size;
 pub use findings::{ObserveFindings, WaitingFindings, report, save_report};
 pub use lines::{Line, Lines};

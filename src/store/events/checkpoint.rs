@@ -113,10 +113,35 @@ pub fn parse(bytes: &[u8]) -> Result<Checkpoint, Stale> {
 
 /// Writes the checkpoint.
 pub fn save(root: &Root, checkpoint: &Checkpoint) -> Result<bool, WriteError> {
+    root.write(&root.state(NAME), text(checkpoint).as_bytes())
+}
+
+fn text(checkpoint: &Checkpoint) -> String {
     let index = serde_json::to_string(checkpoint).expect("a value of strings and numbers serializes");
-    let body = index + FOLD + &checkpoint.fold.json() + END;
-    let text = format!("{{\"schema\":\"{SCHEMA}\",\"checksum\":\"{}\",\"index\":{body}", checksum(&body));
-    root.write(&root.state(NAME), text.as_bytes())
+    sealed(&(index + FOLD + &checkpoint.fold.json() + END))
+}
+
+fn sealed(body: &str) -> String {
+    format!("{{\"schema\":\"{SCHEMA}\",\"checksum\":\"{}\",\"index\":{body}", checksum(body))
+}
+
+/// The way in for the fuzzer, which is the only one outside of this room to look at a checkpoint. No build of the
+/// program has it.
+#[cfg(any(test, fuzzing))]
+pub mod inspect {
+    use super::*;
+
+    /// Returns the file with this body behind its checksum, which no fuzzer would ever hit upon.
+    pub fn seal(body: &str) -> String {
+        sealed(body)
+    }
+
+    /// Returns the file as it is written when every part of it was read, or nothing where it is not believed.
+    pub fn rewrite(bytes: &[u8]) -> Option<String> {
+        let mut checkpoint = parse(bytes).ok()?;
+        checkpoint.fold = Held::Value(Box::new(checkpoint.fold.into_value().ok()?));
+        Some(text(&checkpoint))
+    }
 }
 
 fn stale(why: &str) -> Stale {
@@ -162,6 +187,15 @@ mod tests {
         assert_eq!(Checkpoint { fold, ..loaded }, sample());
         let text = std::fs::read_to_string(root.state(NAME)).unwrap();
         assert!(serde_json::from_str::<serde_json::Value>(&text).unwrap()["fold"]["nodes"]["n"].is_object());
+    }
+
+    #[test]
+    fn what_is_believed_is_written_again_as_it_was() {
+        let file = text(&sample());
+        assert_eq!(inspect::rewrite(file.as_bytes()).as_deref(), Some(file.as_str()));
+        let body = file.split_once("\"index\":").unwrap().1;
+        assert_eq!(inspect::seal(body), file);
+        assert_eq!(inspect::rewrite(inspect::seal("{},\n\"fold\":{}}\n").as_bytes()), None);
     }
 
     #[test]

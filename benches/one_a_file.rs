@@ -1,0 +1,155 @@
+//! One event a file, on one thread: a full replay beside what one would write first, `walkdir`, sorted, with
+//! `serde_json::from_slice` and a map.
+//!
+//! `cargo bench --bench one_a_file -- DIR [FILES [ROUNDS]]` makes `DIR/events/` where it is missing. The results must be
+//! equal before a time counts.
+#![expect(clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods, reason = "it is run by hand")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use color_eyre::eyre::{Result, ensure, eyre};
+use fastrand::Rng;
+use hlctl::flow::time::Stamp;
+use hlctl::store::events::{self, Meter};
+use hlctl::store::root::Root;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+const DAYS: u64 = 20;
+const DAY_MS: i64 = 86_400_000;
+
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let [dir, numbers @ ..] = args.as_slice() else {
+        eprintln!("usage: cargo bench --bench one_a_file -- DIR [FILES [ROUNDS]]");
+        return Ok(());
+    };
+    let number = |at: usize, default: u64| numbers.get(at).map_or(Ok(default), |n: &String| n.replace('_', "").parse());
+    let (files, rounds) = (number(0, 100_000)?, number(1, 5)?);
+    let dir = Path::new(dir);
+    if !dir.join("events").exists() {
+        generate(dir, files)?;
+    }
+    // Both on the same processor, of which the reader then sees no second one.
+    let mut one = rustix::thread::CpuSet::new();
+    one.set(rustix::thread::sched_getcpu());
+    rustix::thread::sched_setaffinity(None, &one)?;
+    let root = Root::open(dir)?;
+    let now = Stamp::from_millis(chrono::Utc::now().timestamp_millis());
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let (took, by_us) = timed(|| by_hlctl(&root, now))?;
+        ours.push(took);
+        let (took, by_them) = timed(|| by_walkdir(&dir.join("events")))?;
+        theirs.push(took);
+        ensure!(by_us == by_them && !by_us.is_empty(), "the results differ");
+    }
+    let (ours, theirs) = (median(ours), median(theirs));
+    let ratio = theirs.as_secs_f64() / ours.as_secs_f64();
+    println!("{files} files, one thread, medians of {rounds} rounds, equal results");
+    println!(
+        "hlctl {:.3} s, walkdir and serde_json {:.3} s: {ratio:.2} times",
+        ours.as_secs_f64(),
+        theirs.as_secs_f64()
+    );
+    Ok(())
+}
+
+fn timed<T>(run: impl FnOnce() -> Result<T>) -> Result<(Duration, T)> {
+    let began = Instant::now();
+    let result = run()?;
+    Ok((began.elapsed(), result))
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+/// Status and reason of each service.
+type World = BTreeMap<(String, String), (String, Option<String>)>;
+
+fn by_hlctl(root: &Root, now: Stamp) -> Result<World> {
+    let services = events::fold(root, now, &Meter::default())?.services().services;
+    Ok(services
+        .into_iter()
+        .map(|row| ((row.node.to_string(), row.service.to_string()), (row.status, row.reason)))
+        .collect())
+}
+
+#[derive(Deserialize)]
+struct Event {
+    ts: Time,
+    node: String,
+    #[serde(rename = "type")]
+    kind: String,
+    service: Option<String>,
+    status: Option<String>,
+    reason: Option<String>,
+    #[serde(rename = "details")]
+    _details: Option<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Time {
+    Text(String),
+    Number(f64),
+}
+
+fn by_walkdir(events: &Path) -> Result<World> {
+    let mut newest: BTreeMap<(String, String), ((i64, PathBuf), Event)> = BTreeMap::new();
+    for entry in walkdir::WalkDir::new(events).sort_by_file_name() {
+        let entry = entry?;
+        if !entry.file_type().is_file() {
+            continue;
+        }
+        let Ok(event) = serde_json::from_slice::<Event>(&fs::read(entry.path())?) else { continue };
+        if !matches!(&*event.kind, "service_healthy" | "service_unhealthy" | "service_status" | "service_removed") {
+            continue;
+        }
+        let ms = match &event.ts {
+            Time::Text(text) => chrono::DateTime::parse_from_rfc3339(text)?.timestamp_millis(),
+            Time::Number(seconds) => (seconds * 1000.0).round() as i64,
+        };
+        let service = event.service.clone().ok_or_else(|| eyre!("{} names no service", entry.path().display()))?;
+        let (key, at) = ((event.node.clone(), service), (ms, entry.into_path()));
+        match newest.get_mut(&key) {
+            Some(old) if old.0 > at => {}
+            Some(old) => *old = (at, event),
+            None => drop(newest.insert(key, (at, event))),
+        }
+    }
+    let row = |event: Event| match &*event.kind {
+        "service_healthy" => Some(("healthy".to_owned(), None)),
+        "service_unhealthy" => Some(("unhealthy".to_owned(), event.reason)),
+        "service_status" => Some((event.status.unwrap_or_default(), event.reason)),
+        _ => None,
+    };
+    Ok(newest.into_iter().filter_map(|(key, (_, event))| Some((key, row(event)?))).collect())
+}
+
+fn generate(dir: &Path, files: u64) -> Result<()> {
+    let mut rng = Rng::with_seed(1);
+    let first = chrono::Utc::now().timestamp_millis() / DAY_MS * DAY_MS - DAYS as i64 * DAY_MS;
+    for file in 0..files {
+        let at = first + (DAYS as i64 * DAY_MS) * file as i64 / files as i64;
+        let (ts, node, service) = (Stamp::from_millis(at), rng.u8(0..50), rng.u8(0..20));
+        let day = dir.join("events").join(ts.day());
+        fs::create_dir_all(&day)?;
+        let kind = match rng.u8(0..10) {
+            0..7 => r#""service_healthy""#,
+            7 | 8 => r#""service_unhealthy","reason":"containers_not_running""#,
+            _ => r#""service_removed""#,
+        };
+        let details = "x".repeat(rng.usize(50..300));
+        let text = format!(
+            r#"{{"ts":"{ts}","node":"node-{node:02}","type":{kind},"service":"svc-{service:02}","details":{{"log":"{details}"}}}}"#
+        );
+        fs::write(day.join(format!("{at}-{file:06}.json")), text)?;
+    }
+    Ok(())
+}
