@@ -1,6 +1,7 @@
 //! The whole program on a real Docker engine, with images built `FROM scratch` around a static busybox.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+mod engine;
 mod faults;
 mod kills;
 mod lab;
