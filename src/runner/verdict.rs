@@ -138,13 +138,14 @@ fn ssh_failed(step: &Step, end: &StepEnd<'_>) -> Option<Failure> {
 }
 
 fn ended_badly(step: &Step, end: &StepEnd<'_>) -> Failure {
-    let said = last_line(end.output).map(plain);
     let code = end.status.and_then(|s| s.code());
-    let reason = match code {
-        Some(126 | 127) => Reason::ProgramMissing,
-        _ if asks_engine(step) && is_engine_away(end.output) => Reason::EngineUnreachable,
-        _ => Reason::StepFailed,
+    let away = engine_away(end.output).filter(|_| asks_engine(step));
+    let (reason, said) = match (code, away) {
+        (Some(126 | 127), _) => (Reason::ProgramMissing, last_line(end.output)),
+        (_, Some(away)) => (Reason::EngineUnreachable, Some(away.trim())),
+        (_, None) => (Reason::StepFailed, last_line(end.output)),
     };
+    let said = said.map(plain);
     let how = match (code, end.status.and_then(|s| s.signal())) {
         (Some(code), _) => format!("exit code {code}"),
         (None, Some(signal)) => format!("ended by signal {signal}"),
@@ -158,16 +159,18 @@ fn asks_engine(step: &Step) -> bool {
     step.argv.iter().any(|word| matches!(word.as_str(), "docker" | "docker-compose"))
 }
 
-fn is_engine_away(output: &str) -> bool {
-    const WORDS: [&str; 6] = [
+/// Returns the line that says that the engine is away, or went away in the middle.
+fn engine_away(output: &str) -> Option<&str> {
+    const WORDS: [&str; 7] = [
         "Cannot connect to the Docker daemon",
         "Couldn't connect to Docker daemon",
         "failed to connect to the docker API",
         "Error while fetching server API version",
         "error during connect",
+        "('Connection aborted.'",
         "permission denied while trying to connect to the Docker daemon",
     ];
-    WORDS.iter().any(|words| output.contains(words))
+    output.lines().rev().find(|line| WORDS.iter().any(|words| line.contains(words)))
 }
 
 /// Returns the last line that says anything.
@@ -232,6 +235,12 @@ mod tests {
         assert_eq!(reason(&apply, &end(124, "")), "step_failed");
         let away = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?";
         assert_eq!(reason(&docker, &end(1, away)), "engine_unreachable");
+        let said =
+            judge(&docker, &end(1, "ERROR: for web  ('Connection aborted.', x)\nHave you tried it by hand?")).unwrap();
+        assert_eq!(
+            (said.reason, said.message.as_str()),
+            (Reason::EngineUnreachable, "ERROR: for web  ('Connection aborted.', x)")
+        );
         assert_eq!(reason(&apply, &end(1, away)), "step_failed", "only Docker's own words about its engine count");
         let timed_out = StepEnd { timed_out: true, ..end(0, "") };
         assert_eq!(reason(&fetch, &timed_out), "timeout");

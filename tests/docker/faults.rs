@@ -1,5 +1,8 @@
 //! What goes wrong on a real engine: clean-ups, an engine that is away, an executor that is killed.
 
+use std::time::Duration;
+
+use crate::engine::Engine;
 use crate::lab::{Lab, SERVES};
 
 #[test]
@@ -50,4 +53,98 @@ fn an_engine_that_is_away_leaves_the_node_s_other_actions_approved() {
     let report: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
     assert_eq!(report["actions"][0]["reason"], "engine_unreachable", "{report}");
     assert!(report["left"][lab.id("container_restart")].is_string(), "{report}");
+}
+
+/// Returns the process of the lab's container, as the engine's own namespace has it, and when it was started.
+fn started(lab: &Lab) -> String {
+    lab.docker(&[
+        "inspect",
+        "--format",
+        "{{.Id}} {{.State.Status}} {{.State.Pid}} {{.State.StartedAt}}",
+        &lab.container(),
+    ])
+}
+
+#[test]
+fn an_engine_that_is_killed_in_a_build_leaves_what_runs_running() {
+    let Some(engine) = Engine::start("300m") else { return };
+    let Some(lab) = Lab::on(&engine, "min_healthy: 1s, healthy_deadline: 15s, on_failure: rollback") else { return };
+    lab.compose(&["up", "-d", "--build"]);
+    let container = started(&lab);
+    let dockerfile = lab.path("author").join("services").join(&lab.service).join("Dockerfile");
+    let text = std::fs::read_to_string(&dockerfile).unwrap() + "RUN [\"/bin/busybox\", \"sleep\", \"300\"]\n";
+    std::fs::write(dockerfile, text).unwrap();
+    let commit = lab.commit("two", SERVES);
+    lab.hlctl_ok(&["request", "redeploy", "box", &lab.service]);
+    lab.hlctl_ok(&["approve", &lab.id("redeploy")]);
+    lab.hlctl_ok(&["request", "disk_cleanup", "box"]);
+    lab.hlctl_ok(&["approve", "disk-cleanup-box"]);
+    let mut executor = lab.command(&["execute"]).spawn().unwrap();
+    lab.until("redeploy", "\"300\"]");
+    engine.kill();
+    assert_eq!(executor.wait().unwrap().code(), Some(4));
+    let done = lab.json(&["show", &lab.id("redeploy")]);
+    assert_eq!(
+        (&done["result"]["reason"], &done["result"]["failed_step"]),
+        (&"engine_unreachable".into(), &3.into()),
+        "{done} {}",
+        lab.log("redeploy")
+    );
+    let left = lab.json(&["show", "disk-cleanup-box"]);
+    assert_eq!(left["state"], "approved", "an engine that is away is not asked again in the same pass: {left}");
+    engine.revive();
+    assert_eq!(started(&lab), container, "what ran goes on running");
+    // The commit came before the engine went away; nothing but the repository was touched.
+    assert_eq!(lab.head(), commit);
+    lab.hlctl_ok(&["execute"]);
+    assert_eq!(lab.json(&["show", "disk-cleanup-box"])["state"], "completed");
+}
+
+#[test]
+fn an_engine_that_is_killed_while_containers_are_replaced_is_named_and_nothing_is_run_again() {
+    let Some(engine) = Engine::start("300m") else { return };
+    let Some(lab) = Lab::on(&engine, "min_healthy: 1s, healthy_deadline: 15s, on_failure: rollback") else { return };
+    // It takes its time to stop: the replacement waits for that.
+    lab.commit("one", "trap '' TERM; while :; do /bin/busybox sleep 0.1; done");
+    lab.git(&["-C", lab.path("repo").to_str().unwrap(), "pull", "-q", "--ff-only"]);
+    lab.compose(&["up", "-d", "--build"]);
+    lab.commit("two", SERVES);
+    lab.hlctl_ok(&["request", "redeploy", "box", &lab.service]);
+    lab.hlctl_ok(&["approve", &lab.id("redeploy")]);
+    let mut executor = lab.command(&["execute"]).spawn().unwrap();
+    lab.until("redeploy", "Recreat");
+    std::thread::sleep(Duration::from_millis(500));
+    engine.kill();
+    assert_eq!(executor.wait().unwrap().code(), Some(4));
+    let done = lab.json(&["show", &lab.id("redeploy")]);
+    assert_eq!(done["result"]["reason"], "engine_unreachable", "{done} {}", lab.log("redeploy"));
+    assert!(!lab.log("redeploy").contains("restoring what ran before"), "no engine, no roll-back");
+    engine.revive();
+    lab.hlctl_ok(&["execute"]);
+    assert_eq!(lab.json(&["show", &lab.id("redeploy")])["state"], "failed", "never again without an approval");
+    let done = lab.act("redeploy");
+    assert_eq!(done["state"], "completed", "{done} {}", lab.log("redeploy"));
+    assert_eq!(lab.version(), "two");
+}
+
+#[test]
+fn a_disk_that_fills_up_in_a_build_leaves_what_runs_running() {
+    let Some(engine) = Engine::start("48m") else { return };
+    let Some(lab) = Lab::on(&engine, "min_healthy: 1s, healthy_deadline: 15s, on_failure: rollback") else { return };
+    lab.compose(&["up", "-d", "--build"]);
+    let (container, head) = (started(&lab), lab.head());
+    let dockerfile = lab.path("author").join("services").join(&lab.service).join("Dockerfile");
+    let good = std::fs::read_to_string(&dockerfile).unwrap();
+    let fills = "RUN [\"/bin/busybox\", \"dd\", \"if=/dev/zero\", \"of=/full\", \"bs=1M\", \"count=64\"]\n";
+    std::fs::write(&dockerfile, format!("{good}{fills}")).unwrap();
+    lab.commit("two", SERVES);
+    let done = lab.act("redeploy");
+    assert_eq!(
+        (&done["result"]["reason"], &done["result"]["failed_step"]),
+        (&"fetch_failed".into(), &3.into()),
+        "{done} {}",
+        lab.log("redeploy")
+    );
+    assert!(lab.log("redeploy").to_lowercase().contains("no space left on device"), "{}", lab.log("redeploy"));
+    assert_eq!((started(&lab), lab.head(), lab.version()), (container, head, "one".to_owned()));
 }

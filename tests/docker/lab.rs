@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 
+use crate::engine::Engine;
 use crate::needs;
 
 /// What the container of a good version runs: it serves `/www` until it is told to stop.
@@ -18,6 +19,8 @@ pub struct Lab {
     /// The service's name, which no other test has.
     pub service: String,
     compose: &'static str,
+    /// The engine, where it is not the machine's.
+    engine: Option<String>,
 }
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -25,11 +28,23 @@ static NUMBER: AtomicU32 = AtomicU32::new(0);
 impl Lab {
     /// Makes a homelab with a project whose containers print their version; none where a part is missing.
     pub fn new(settings: &str) -> Option<Lab> {
-        if !["docker", "git", "busybox"].into_iter().all(needs::program) {
+        if !needs::program("docker") {
             return None;
         }
         if !ok(Command::new("docker").arg("info")) {
             needs::skip("no Docker engine answers");
+            return None;
+        }
+        Lab::make(settings, None)
+    }
+
+    /// Makes a homelab on an engine of the test's own.
+    pub fn on(engine: &Engine, settings: &str) -> Option<Lab> {
+        Lab::make(settings, Some(engine.host()))
+    }
+
+    fn make(settings: &str, engine: Option<String>) -> Option<Lab> {
+        if !["git", "busybox"].into_iter().all(needs::program) {
             return None;
         }
         let compose =
@@ -39,7 +54,7 @@ impl Lab {
         }
         let dir = tempfile::tempdir().unwrap();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let lab = Lab { dir, service: format!("hlt{}x{number}", std::process::id()), compose };
+        let lab = Lab { dir, service: format!("hlt{}x{number}", std::process::id()), compose, engine };
         lab.begin(settings);
         Some(lab)
     }
@@ -132,28 +147,34 @@ impl Lab {
     pub fn compose(&self, argv: &[&str]) -> String {
         let mut words = self.compose.split(' ');
         let mut command = Command::new(words.next().unwrap());
-        output(command.args(words).args(argv).current_dir(self.project()))
+        output(self.with_engine(command.args(words).args(argv).current_dir(self.project())))
     }
 
     /// Returns the version that the running container has.
     pub fn version(&self) -> String {
         let name = self.container();
-        output(Command::new("docker").args(["exec", &name, "/bin/busybox", "cat", "/www/version"]))
+        self.docker(&["exec", &name, "/bin/busybox", "cat", "/www/version"])
     }
 
     pub fn container(&self) -> String {
         let filter = format!("label=com.docker.compose.project={}", self.service);
-        output(Command::new("docker").args(["ps", "-aq", "--filter", &filter])).trim().to_owned()
+        self.docker(&["ps", "-aq", "--filter", &filter]).trim().to_owned()
     }
 
     pub fn docker(&self, argv: &[&str]) -> String {
-        output(Command::new("docker").args(argv))
+        output(self.with_engine(Command::new("docker").args(argv)))
+    }
+
+    /// Returns a command that talks to the lab's engine.
+    fn with_engine<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command.envs(self.engine.iter().map(|host| ("DOCKER_HOST", host)))
     }
 
     pub fn command(&self, argv: &[&str]) -> Command {
         let mut hlctl = Command::new(env!("CARGO_BIN_EXE_hlctl"));
         hlctl.arg("--root").arg(self.path("root")).args(argv).stdin(Stdio::null());
         hlctl.env("HOME", self.dir.path()).env("GIT_CONFIG_NOSYSTEM", "1").env_remove("HLCTL_HOSTS");
+        self.with_engine(&mut hlctl);
         hlctl
     }
 
@@ -197,6 +218,16 @@ impl Lab {
         self.json(&["show", &self.id(kind)])
     }
 
+    /// Waits until the log of the running action says something.
+    pub fn until(&self, kind: &str, word: &str) {
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        let says = || String::from_utf8_lossy(&self.hlctl(&["logs", &self.id(kind)]).stdout).into_owned();
+        while !says().contains(word) {
+            assert!(std::time::Instant::now() < end, "{word:?} did not come: {}", says());
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    }
+
     pub fn id(&self, kind: &str) -> String {
         format!("{}-box-{}", kind.replace('_', "-"), self.service)
     }
@@ -208,13 +239,13 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        let quiet = |argv: &[&str]| drop(Command::new("docker").args(argv).output());
+        let quiet = |argv: &[&str]| drop(self.with_engine(Command::new("docker").args(argv)).output());
         for id in self.container().split_whitespace() {
             quiet(&["rm", "-f", id]);
         }
         quiet(&["network", "rm", &format!("{}_default", self.service)]);
         for reference in [&self.service, &format!("hlctl-before/{}", self.service)] {
-            for id in output(Command::new("docker").args(["images", "-q", reference])).split_whitespace() {
+            for id in self.docker(&["images", "-q", reference]).split_whitespace() {
                 quiet(&["rmi", "-f", id]);
             }
         }

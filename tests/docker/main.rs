@@ -3,6 +3,7 @@
 
 #[path = "../chromium/mod.rs"]
 mod chromium;
+mod engine;
 mod faults;
 mod kills;
 mod lab;
