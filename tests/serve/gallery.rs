@@ -13,7 +13,7 @@ const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 
 /// The pages, one of each kind and each state of an action.
-pub const PAGES: [&str; 20] = [
+pub const PAGES: [&str; 21] = [
     "/",
     "/services",
     "/services/piha/mosquitto",
@@ -24,6 +24,7 @@ pub const PAGES: [&str; 20] = [
     "/actions?state=failed",
     "/actions/container-restart-piha-mosquitto",
     "/actions/redeploy-nas-immich",
+    "/actions/redeploy-nas-postgres",
     "/actions/disk-cleanup-chelsty-infra",
     "/actions/redeploy-nas-paperless",
     "/actions/redeploy-nas-jellyfin",
@@ -73,6 +74,7 @@ pub fn open(words: &str) -> Server {
     run(&["reject", "redeploy-piha-homeassistant", "--reason", &format!("not while people are at home{words}")]);
     home.try_create_as("container-restart-piha-pihole", drifted("container_restart", "piha", "pihole", words)).unwrap();
     run(&["reconcile"]);
+    home.try_create_as("redeploy-nas-postgres", fetched(words)).unwrap();
     // What is under way.
     run(&["request", "redeploy", "nas", "paperless"]);
     run(&["request", "redeploy", "nas", "jellyfin"]);
@@ -99,6 +101,28 @@ fn drifted(kind: &str, node: &str, service: &str, words: &str) -> Fields {
         },
         "hints": [format!("flapping: 4 times in the last hour{words}")],
         "plan": { "digest": "sha256:00", "steps": [] }, "history": [], "result": null,
+    });
+    serde_json::from_value(action).unwrap()
+}
+
+/// Returns the fields of a redeploy whose commits were fetched.
+fn fetched(words: &str) -> Fields {
+    let diff = format!(
+        "--- a/services/postgres/docker-compose.yml\n+++ b/services/postgres/docker-compose.yml\n@@ -3,5 +3,6 @@ services:\n   db:\n\
+         -    image: postgres:17.1\n+    image: postgres:17.2\n+    shm_size: 256mb # {words}\n     volumes:\n       - data:/var/lib/postgresql/data\n"
+    );
+    let commits = [
+        format!("9b0d3aa71c20 postgres: 17.2, for CVE-2026-10979{words}"),
+        "41f2c1e9d0aa postgres: more shared memory".into(),
+    ];
+    let action = json!({
+        "schema": "hlctl.action/v1", "id": "redeploy-nas-postgres", "type": "redeploy", "risk": "guarded", "node": "nas",
+        "service": "postgres", "attempt": 3, "drift": null, "plan": null, "history": [], "result": null,
+        "hints": [format!("attempt 3: the last one failed: fetch_failed: the registry did not answer{words}")],
+        "fetched": {
+            "at": now().plus_millis(-4 * MINUTE).to_string(), "from": "0".repeat(40), "to": "9b0d3aa71c".repeat(4),
+            "commits": commits, "diff": diff,
+        },
     });
     serde_json::from_value(action).unwrap()
 }

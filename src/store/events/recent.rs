@@ -191,7 +191,7 @@ mod tests {
         );
         assert_eq!(look(&mut recent, &root, 1 << 20), (Vec::new(), false));
         let mut file = fs::OpenOptions::new().append(true).open(at("2026-11-23/a.jsonl")).unwrap();
-        file.write_all(line(2)[20..].as_bytes()).unwrap();
+        file.write_all(&line(2).as_bytes()[20..]).unwrap();
         fs::write(at("2026-11-22/late.json"), line(8)).unwrap();
         let (heard, _) = look(&mut recent, &root, 1 << 20);
         assert!(heard.contains(&"s2".to_owned()) && heard.contains(&"s8".to_owned()), "{heard:?}");

@@ -2,7 +2,7 @@
 
 use minijinja::{Value, context};
 
-use super::{Answer, Page, clean, render, stamp, summary};
+use super::{Answer, Page, clean, render, stamp, summary, words};
 use crate::cli;
 use crate::commands;
 use crate::store::audit::Event;
@@ -36,7 +36,7 @@ pub fn audit(call: &Call<'_>) -> Answer {
             context! {
                 seq => line.seq, at => stamp(entry.at, call.now), what, tone,
                 action => entry.action.as_deref().map(clean), by => clean(&entry.by), via => entry.via.to_string(),
-                peer => entry.peer.as_deref().map(clean), note => entry.note.as_deref().map(clean),
+                peer => entry.peer.as_deref().map(clean), note => entry.note.as_deref().map(words::reason).map(clean),
             }
         })
         .collect();

@@ -79,9 +79,10 @@ fn sentence(call: &Call<'_>, summary: &Summary, entries: &[Entry], text: &str) -
     for line in &summary.node_lines {
         if let Some(rest) = text.strip_prefix(line.node.as_str()).and_then(|r| r.strip_prefix(" has been silent for "))
         {
-            let why = format!("nothing was heard of it for {rest}; what it runs may still be well");
-            let to = format!("/nodes#node-{}", line.node);
-            return context! { tone => "attention", word => "silent", text => line.node.as_str(), why, to };
+            let (text, to) =
+                (format!("{} has said nothing for {rest}", line.node), format!("/nodes#node-{}", line.node));
+            let why = "what runs there may still be well: look at its agent and its network";
+            return context! { tone => "attention", word => "silent", text, why, to };
         }
         let of = line.services.iter().find(|(name, _, _)| text.starts_with(&format!("{name} on {} is ", line.node)));
         if let Some((name, words, _)) = of {

@@ -9,6 +9,7 @@ use crate::cli;
 use crate::commands;
 use crate::commands::plan::Planned;
 use crate::flow::action::{Action, ActionId, ActionType, Risk};
+use crate::flow::drift::DriftKind;
 use crate::flow::lifecycle::State;
 use crate::flow::plan::Plan;
 use crate::flow::sort;
@@ -83,9 +84,10 @@ fn why(summary: &Summary, action: &Action) -> String {
     clean(&row.map_or_else(note, |d| d.why.clone()))
 }
 
-/// Says for how long there has been a cause.
+/// Says for how long a service has not been well.
 fn lasts(summary: &Summary, action: &Action, now: Stamp) -> Option<String> {
-    let row = summary.drift.iter().find(|d| d.action.as_deref() == Some(action.id.as_str()))?;
+    let mut rows = summary.drift.iter().filter(|d| d.kind == DriftKind::UnhealthyService);
+    let row = rows.find(|d| d.action.as_deref() == Some(action.id.as_str()))?;
     let ms = now.since(row.since);
     (ms >= 60_000).then(|| span(ms))
 }

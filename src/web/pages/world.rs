@@ -12,7 +12,7 @@ use crate::flow::lifecycle::State;
 use crate::flow::name::{NodeName, ServiceName};
 use crate::flow::sort;
 use crate::flow::status::{NodeLine, NodeStanding, Summary};
-use crate::flow::world::{self, NODES_SCHEMA, Nodes, Services};
+use crate::flow::world::{self, NODES_SCHEMA, Nodes, ServiceRow, Services};
 use crate::store;
 use crate::web::message::Refusal;
 use crate::web::past::{self, Days};
@@ -33,6 +33,13 @@ fn standing_tone(standing: NodeStanding) -> &'static str {
         NodeStanding::Broken => "bad",
         NodeStanding::Unwatched => "quiet",
     }
+}
+
+/// Returns how a service is, in words.
+fn status_words(row: Option<&ServiceRow>) -> String {
+    let Some(row) = row else { return "missing".into() };
+    let reason = row.reason.as_deref().map_or(String::new(), |r| format!(": {}", words::reason(r)));
+    clean(&format!("{}{reason}", row.status))
 }
 
 /// Returns the nodes as cards.
@@ -56,18 +63,19 @@ fn card(
     let services: Vec<Value> = line
         .services
         .iter()
-        .map(|(name, words, well)| {
+        .map(|(name, _, well)| {
+            let row = rows.get(line.node.as_str(), name.as_str());
             let tone = if *well {
                 "good"
-            } else if words == "missing" {
+            } else if row.is_none() {
                 "attention"
             } else {
                 "bad"
             };
             let mut marks = days.remove(&(line.node.clone(), name.clone())).unwrap_or_default();
-            marks.extend(rows.get(line.node.as_str(), name.as_str()).map(past::of_row).unwrap_or_default());
+            marks.extend(row.map(past::of_row).unwrap_or_default());
             sort::by(&mut marks, Ord::cmp);
-            context! { name => name.as_str(), words => clean(words), tone, day => history::line(&marks, call.now) }
+            context! { name => name.as_str(), words => status_words(row), tone, day => history::line(&marks, call.now) }
         })
         .collect();
     let well = line.services.iter().filter(|(_, _, well)| *well).count();
@@ -96,7 +104,7 @@ pub fn services(call: &Call<'_>) -> Answer {
     let (services, _) = world_of(call, &desired)?;
     let mut rows = Vec::new();
     for line in &summary.node_lines {
-        for (name, words, well) in &line.services {
+        for (name, _, well) in &line.services {
             let row = services.get(line.node.as_str(), name.as_str());
             let tone = if *well {
                 "good"
@@ -106,7 +114,7 @@ pub fn services(call: &Call<'_>) -> Answer {
                 "bad"
             };
             rows.push(context! {
-                node => line.node.as_str(), service => name.as_str(), words => clean(words), tone,
+                node => line.node.as_str(), service => name.as_str(), words => status_words(row), tone,
                 at => maybe_stamp(row.map(|r| r.last_event), call.now),
                 healthy_at => maybe_stamp(row.and_then(|r| r.last_healthy), call.now),
             });
