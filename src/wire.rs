@@ -14,6 +14,7 @@ use ureq::unversioned::transport::{Connector, NextTimeout, RustlsConnector, TcpC
 use ureq::{Agent, Error};
 
 use crate::flow::control_plane::{ControlPlane, is_near};
+use crate::flow::json;
 use crate::flow::mask::mask;
 
 pub mod trust;
@@ -71,7 +72,7 @@ pub struct Answer {
 impl Answer {
     /// Returns what an answer that says no tells of it: the detail and the advice of a problem document.
     pub fn problem(&self) -> (Option<String>, Option<String>) {
-        let problem: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        let problem: serde_json::Value = json::from_bytes(&self.body).unwrap_or_default();
         let text = |name: &str| problem.get(name).and_then(|v| v.as_str()).map(str::to_owned);
         (text("detail"), text("advice"))
     }

@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::fail::{Advised, Fail, Result, fail, usage};
 use crate::flow::control_plane::ControlPlane;
 use crate::flow::drift::{DRIFT_SCHEMA, DriftFile};
+use crate::flow::json;
 use crate::flow::mirror::{self, MirrorFacts};
 use crate::flow::status::{STATUS_SCHEMA, Summary};
 use crate::flow::time::{Stamp, span};
@@ -196,7 +197,7 @@ fn check(name: &str, bytes: &[u8]) -> std::result::Result<(), String> {
         schema: impl Fn(&T) -> &str,
         known: &str,
     ) -> std::result::Result<(), String> {
-        let value: T = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
+        let value: T = json::from_bytes(bytes).map_err(|e| e.to_string())?;
         match schema(&value) {
             schema if schema == known => Ok(()),
             schema => Err(format!("its schema is {schema:?}, this hlctl knows {known:?}")),
@@ -226,7 +227,7 @@ pub fn facts(root: &Root, now: Stamp) -> MirrorFacts {
 pub fn summary(root: &Root, now: Stamp) -> Result<Summary> {
     let advice = "run `hlctl mirror` again: it fetches what is missing";
     let mut summary = match stored::read(root, SUMMARY) {
-        Some(bytes) => serde_json::from_slice(&bytes)
+        Some(bytes) => json::from_bytes(&bytes)
             .map_err(|e| fail(format!("cannot read {}: {e}", root.world(SUMMARY).display()), advice))?,
         None => Summary::empty(),
     };

@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::fail::{self, Advised, Result};
 use crate::flow::control_plane::ControlPlane;
 use crate::flow::digest::sha256_hex;
+use crate::flow::json;
 use crate::flow::spool::Dropped;
 use crate::store::root::Root;
 use crate::store::spool::{SEGMENT, Spool};
@@ -176,7 +177,7 @@ fn verdict(client: &Client, answer: &Answer, part: &[u8]) -> Verdict {
         Verdict::No(format!("{url} answered {}{detail}", answer.status), advice)
     };
     match answer.status {
-        200 => match serde_json::from_slice::<Taken>(&answer.body) {
+        200 => match json::from_bytes::<Taken>(&answer.body) {
             // Whatever else answers with 200, a captive portal for one, has not taken anything.
             Ok(taken) if taken.accepted + taken.rejected() == lines => Verdict::Taken(taken),
             _ => Verdict::No(

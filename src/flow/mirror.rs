@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::control_plane::ControlPlane;
 use super::drift::{DriftKind, DriftRow};
 use super::event::Level;
+use super::json;
 use super::name::{NodeName, ServiceName};
 use super::sort;
 use super::status::{NodeLine, NodeStanding, OLD_PASS_MS, Summary, disk};
@@ -55,7 +56,7 @@ impl MirrorFacts {
 /// Returns whether two summaries say the same but for how long ago things were.
 pub fn is_same_news(a: &[u8], b: &[u8]) -> bool {
     let essence = |bytes: &[u8]| {
-        let all: Value = serde_json::from_slice(bytes).ok()?;
+        let all: Value = json::from_bytes(bytes).ok()?;
         let part = |name: &str| all.get(name).cloned().unwrap_or_default();
         let each = |list: Value, name: &str| -> Vec<Value> {
             let members = list.as_array().cloned().unwrap_or_default();

@@ -5,6 +5,7 @@ use super::atomic::WriteError;
 use super::events;
 use super::root::Root;
 use super::spool::Spool;
+use crate::flow::json;
 use crate::flow::name::{MAX_NAME, NodeName};
 use crate::flow::outgoing::Outgoing;
 use crate::flow::time::Stamp;
@@ -32,7 +33,7 @@ const MEMORY: &str = "agent_memory.json";
 /// Returns what the agent of a node remembers. One that cannot be read, is of another version or of another node is
 /// none.
 pub fn memory(root: &Root, node: &NodeName) -> Memory {
-    let found = std::fs::read(root.state(MEMORY)).ok().and_then(|bytes| serde_json::from_slice::<Memory>(&bytes).ok());
+    let found = std::fs::read(root.state(MEMORY)).ok().and_then(|bytes| json::from_bytes::<Memory>(&bytes).ok());
     found.filter(|m| m.schema == watch::SCHEMA && m.node == *node).unwrap_or_else(|| Memory::none(node))
 }
 

@@ -15,6 +15,7 @@ use super::lock::Lock;
 use super::root::Root;
 use crate::flow::action::{ActionId, Via};
 use crate::flow::digest::sha256_hex;
+use crate::flow::json;
 use crate::flow::lifecycle::State;
 use crate::flow::sort;
 use crate::flow::time::Stamp;
@@ -215,7 +216,7 @@ fn head_of(file: &mut File) -> io::Result<Option<Head>> {
     file.seek(SeekFrom::Start(start))?;
     file.read_exact(&mut line)?;
     // A line that cannot be read still has a hash; its number is then the head file's to say.
-    let seq = serde_json::from_slice::<Line>(&line).map_or(0, |l| l.seq);
+    let seq = json::from_bytes::<Line>(&line).map_or(0, |l| l.seq);
     Ok(Some(Head { seq, sha256: sha256_hex(&line) }))
 }
 
@@ -224,7 +225,7 @@ fn head_path(root: &Root) -> PathBuf {
 }
 
 fn read_head(root: &Root) -> Option<Head> {
-    serde_json::from_slice(&std::fs::read(head_path(root)).ok()?).ok()
+    json::from_bytes(&std::fs::read(head_path(root)).ok()?).ok()
 }
 
 /// Writes the head without syncing: it may lag by the lines of one crash, and the log itself is synced.
@@ -290,7 +291,7 @@ pub fn read(root: &Root) -> io::Result<(Vec<Line>, Vec<Break>)> {
             let (raw, tail) = (&rest[..end], &rest[end + 1..]);
             rest = tail;
             let hash = sha256_hex(raw);
-            match serde_json::from_slice::<Line>(raw) {
+            match json::from_bytes::<Line>(raw) {
                 Err(e) => {
                     breaks.push(broken(format!("cannot be read: {e}")));
                     expected = Head { seq: expected.seq + 1, sha256: hash };

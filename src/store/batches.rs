@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::atomic::{WriteError, replace_unsynced};
 use super::root::Root;
 use crate::flow::digest::sha256_hex;
+use crate::flow::json;
 use crate::flow::name::check_name;
 
 /// How many keys of a token are known.
@@ -44,7 +45,7 @@ pub fn remember(root: &Root, token: &str, key: &str, body: &[u8]) -> Result<(), 
 
 fn read(root: &Root, token: &str) -> Vec<(String, String)> {
     let bytes = path(root, token).and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
-    serde_json::from_slice(&bytes).unwrap_or_default()
+    json::from_bytes(&bytes).unwrap_or_default()
 }
 
 fn path(root: &Root, token: &str) -> Option<PathBuf> {

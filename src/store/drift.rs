@@ -3,6 +3,7 @@
 use super::atomic::WriteError;
 use super::root::Root;
 use crate::flow::drift::{DRIFT_SCHEMA, DriftFile, DriftRow};
+use crate::flow::json;
 
 const NAME: &str = "drift.json";
 
@@ -10,7 +11,7 @@ const NAME: &str = "drift.json";
 /// again.
 pub fn read(root: &Root) -> Option<Vec<DriftRow>> {
     let bytes = std::fs::read(root.world(NAME)).ok()?;
-    let file: DriftFile = serde_json::from_slice(&bytes).ok()?;
+    let file: DriftFile = json::from_bytes(&bytes).ok()?;
     (file.schema == DRIFT_SCHEMA).then_some(file.drift)
 }
 

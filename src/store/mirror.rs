@@ -10,6 +10,7 @@ use super::atomic::WriteError;
 use super::root::Root;
 use crate::flow::control_plane::ControlPlane;
 use crate::flow::digest::sha256_hex;
+use crate::flow::json;
 use crate::flow::lifecycle::State;
 use crate::flow::time::Stamp;
 
@@ -35,7 +36,7 @@ pub fn mark(root: &Root, from: &ControlPlane) -> Result<bool, WriteError> {
 
 /// Returns whom a root mirrors; nothing where its mark, made by hand, does not say.
 pub fn source(root: &Root) -> Option<ControlPlane> {
-    let mark: Mark = serde_json::from_slice(&std::fs::read(root.state(MARK)).ok()?).ok()?;
+    let mark: Mark = json::from_bytes(&std::fs::read(root.state(MARK)).ok()?).ok()?;
     Some(mark.from)
 }
 
@@ -62,7 +63,7 @@ impl Tags {
     pub fn read(root: &Root, from: &ControlPlane) -> Tags {
         let bytes = std::fs::read(root.state(TAGS)).unwrap_or_default();
         let none = || Tags { from: from.clone(), files: BTreeMap::new() };
-        serde_json::from_slice(&bytes).ok().filter(|tags: &Tags| tags.from == *from).unwrap_or_else(none)
+        json::from_bytes(&bytes).ok().filter(|tags: &Tags| tags.from == *from).unwrap_or_else(none)
     }
 
     /// Returns the tag of a file, if that is still what was fetched.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::atomic::WriteError;
 use super::lock::Lock;
 use super::root::Root;
+use crate::flow::json;
 use crate::flow::time::Stamp;
 
 /// The passes whose age `status` shows, in the order of the loop.
@@ -63,7 +64,7 @@ pub struct LastRun {
 /// Returns the last run of a pass, or nothing where it never ended or its record cannot be read.
 pub fn last_run(root: &Root, name: &str) -> Option<LastRun> {
     let record = std::fs::read(root.state(&format!("{name}.json"))).ok()?;
-    let record = serde_json::from_slice(&record).ok()?;
+    let record = json::from_bytes(&record).ok()?;
     let modified = std::fs::metadata(root.state(&format!("{name}.lock"))).ok()?.modified().ok()?;
     let since_epoch = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
     Some(LastRun { finished: Stamp::from_millis(i64::try_from(since_epoch.as_millis()).ok()?), record })

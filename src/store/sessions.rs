@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::lock::Lock;
 use super::root::Root;
 use super::tokens::{self, Token, TokensError};
+use crate::flow::json;
 use crate::flow::time::Stamp;
 
 const SCHEMA: &str = "hlctl.sessions/v1";
@@ -34,7 +35,7 @@ struct SessionsFile {
 
 /// Returns the sessions that have not ended; a file that cannot be read means that everybody is logged out.
 fn read(root: &Root, now: Stamp) -> Vec<Session> {
-    let file = std::fs::read(root.state(NAME)).ok().and_then(|b| serde_json::from_slice::<SessionsFile>(&b).ok());
+    let file = std::fs::read(root.state(NAME)).ok().and_then(|b| json::from_bytes::<SessionsFile>(&b).ok());
     let sessions = file.filter(|f| f.schema == SCHEMA).map(|f| f.sessions).unwrap_or_default();
     sessions.into_iter().filter(|s| s.expires > now).collect()
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::atomic::WriteError;
 use super::lock::Lock;
 use super::root::Root;
+use crate::flow::json;
 use crate::flow::silence::{SILENCES_SCHEMA, Silence, Silences};
 use crate::flow::sort;
 use crate::flow::time::Stamp;
@@ -39,7 +40,7 @@ pub fn read(root: &Root, now: Stamp) -> Result<Vec<Silence>, SilencesError> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(fail(e.to_string())),
     };
-    let file: Silences = serde_json::from_slice(&bytes).map_err(|e| fail(e.to_string()))?;
+    let file: Silences = json::from_bytes(&bytes).map_err(|e| fail(e.to_string()))?;
     if file.schema != SILENCES_SCHEMA {
         return Err(fail(format!("its schema is {:?}, this hlctl knows {SILENCES_SCHEMA:?}", file.schema)));
     }

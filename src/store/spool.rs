@@ -13,6 +13,7 @@ use super::atomic::{WriteError, sync_dir};
 use super::events;
 use super::lock::Lock;
 use super::root::Root;
+use crate::flow::json;
 use crate::flow::sort;
 use crate::flow::spool::{Dropped, Sorter, shed};
 
@@ -109,7 +110,7 @@ impl<'a> Spool<'a> {
     /// Returns what was lost since that was last forgotten. A kill in between may have counted some of it twice.
     pub fn lost(&self) -> Dropped {
         let bytes = std::fs::read(self.dir.join(DROPPED)).unwrap_or_default();
-        serde_json::from_slice(&bytes).unwrap_or_default()
+        json::from_bytes(&bytes).unwrap_or_default()
     }
 
     /// Forgets what was lost: somebody was told.

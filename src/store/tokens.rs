@@ -10,6 +10,7 @@ use super::atomic::WriteError;
 use super::lock::Lock;
 use super::root::Root;
 use crate::flow::digest::sha256_hex;
+use crate::flow::json;
 use crate::flow::name::NodeName;
 use crate::flow::sort;
 use crate::flow::time::Stamp;
@@ -116,7 +117,7 @@ pub fn read(root: &Root) -> Result<Vec<Token>, TokensError> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(fail(e.to_string())),
     };
-    let file: TokensFile = serde_json::from_slice(&bytes).map_err(|e| fail(e.to_string()))?;
+    let file: TokensFile = json::from_bytes(&bytes).map_err(|e| fail(e.to_string()))?;
     if file.schema != TOKENS_SCHEMA {
         return Err(fail(format!("its schema is {:?}, this hlctl knows {TOKENS_SCHEMA:?}", file.schema)));
     }

@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::atomic::WriteError;
 use super::root::Root;
+use crate::flow::json;
 use crate::flow::world::{NODES_SCHEMA, Nodes, SERVICES_SCHEMA, Services};
 
 const SERVICES: &str = "services.json";
@@ -83,11 +84,11 @@ fn read<T: DeserializeOwned>(path: &Path, known: &'static str) -> Result<Option<
     };
     // The schema first: a newer one need not have anything else that is known.
     let damaged = |source| WorldError::Damaged { path: path.to_owned(), source };
-    let head: Head = serde_json::from_slice(&bytes).map_err(damaged)?;
+    let head: Head = json::from_bytes(&bytes).map_err(damaged)?;
     if head.schema != known {
         return Err(WorldError::Schema { path: path.to_owned(), schema: head.schema, known });
     }
-    serde_json::from_slice(&bytes).map(Some).map_err(damaged)
+    json::from_bytes(&bytes).map(Some).map_err(damaged)
 }
 
 /// The world as the bytes of its files.

@@ -4,6 +4,9 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use rustls::crypto::{CryptoProvider, KeyProvider, ring};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::sign::SigningKey;
 use rustls::{CertificateError, Error};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
@@ -21,8 +24,28 @@ pub fn config(ca: Option<&Path>) -> Result<TlsConfig, WireError> {
     };
     Ok(TlsConfig::builder()
         .root_certs(RootCerts::Specific(roots))
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .unversioned_rustls_crypto_provider(Arc::new(crypto()))
         .build())
+}
+
+/// Returns ring's cryptography but for what proves who a client is: tokens do that here, and the code of private keys
+/// is of no use.
+fn crypto() -> CryptoProvider {
+    CryptoProvider {
+        kx_groups: vec![ring::kx_group::X25519, ring::kx_group::SECP256R1],
+        key_provider: &NoKeys,
+        ..ring::default_provider()
+    }
+}
+
+/// Has no private keys.
+#[derive(Debug)]
+struct NoKeys;
+
+impl KeyProvider for NoKeys {
+    fn load_private_key(&self, _: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, Error> {
+        Err(Error::General("certificates of clients are not supported".into()))
+    }
 }
 
 fn of_file(path: &Path) -> Result<Vec<Certificate<'static>>, WireError> {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::read::Reading;
 use crate::flow::intake::Rejects;
+use crate::flow::json;
 use crate::flow::name::NodeName;
 use crate::flow::time::Stamp;
 use crate::store::atomic::WriteError;
@@ -53,6 +54,6 @@ pub fn save_report(root: &Root, findings: &ObserveFindings) -> Result<bool, Writ
 
 /// Returns the findings of the last pass, or nothing where there are none that can be read.
 pub fn report(root: &Root) -> Option<ObserveFindings> {
-    let findings: ObserveFindings = serde_json::from_slice(&std::fs::read(root.state(NAME)).ok()?).ok()?;
+    let findings: ObserveFindings = json::from_bytes(&std::fs::read(root.state(NAME)).ok()?).ok()?;
     (findings.schema == SCHEMA).then_some(findings)
 }

@@ -9,6 +9,7 @@ use crate::commands;
 use crate::commands::actions::with_state;
 use crate::flow::action::{ActionId, Via};
 use crate::flow::fields::Fields;
+use crate::flow::json;
 use crate::flow::lifecycle::State;
 use crate::flow::sort;
 use crate::runner::log::read;
@@ -159,7 +160,7 @@ fn body<T: DeserializeOwned + Default>(call: &Call<'_>) -> Result<T, Refusal> {
         // serde would take an array for the fields in their order.
         return Err(Refusal::new(400, "the body is not a JSON object"));
     }
-    serde_json::from_slice(body).map_err(|e| Refusal::new(400, format!("the body is not what is expected: {e}")))
+    json::from_bytes(body).map_err(|e| Refusal::new(400, format!("the body is not what is expected: {e}")))
 }
 
 /// Approves one action in the name of who asks. Returns the digest that is pinned now.
