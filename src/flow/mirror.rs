@@ -160,8 +160,8 @@ mod tests {
         assert_eq!(facts(Some(5), None).words(), "mirror of http://vps:18180, heard 5 s ago");
         for (facts, want) in [
             (facts(None, None), "mirror of http://vps:18180, never heard: is `hlctl mirror` running?"),
-            (facts(Some(3600), None), "mirror of http://vps:18180, heard 1 h ago: is `hlctl mirror` running?"),
-            (facts(Some(60), Some("gone")), "mirror of http://vps:18180, heard 1 min ago: gone"),
+            (facts(Some(3600), None), "mirror of http://vps:18180, heard 60 min ago: is `hlctl mirror` running?"),
+            (facts(Some(60), Some("gone")), "mirror of http://vps:18180, heard 60 s ago: gone"),
         ] {
             assert_eq!(facts.attention().as_deref(), Some(want));
         }
