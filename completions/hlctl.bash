@@ -287,7 +287,7 @@ _hlctl() {
             return 0
             ;;
         hlctl__subcmd__agent)
-            opts="-v -h --dry-run --every --node --root --hosts --json --verbose --color --help"
+            opts="-v -h --discover --dry-run --every --node --root --hosts --json --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -128,6 +128,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
             cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
+            cand --discover 'Write services.yaml and host.yaml for what runs here, instead of looking at it; what stands there stays'
             cand --dry-run 'Say what was seen and would be written, write nothing'
             cand --json 'Print JSON instead of tables'
             cand -v 'Say more on stderr'

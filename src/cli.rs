@@ -211,6 +211,9 @@ pub struct Execute {
 /// agent.refresh of config.yaml.
 #[derive(Debug, Args)]
 pub struct Agent {
+    /// Write services.yaml and host.yaml for what runs here, instead of looking at it; what stands there stays
+    #[arg(long, conflicts_with = "every")]
+    pub discover: bool,
     /// Say what was seen and would be written, write nothing
     #[arg(long)]
     pub dry_run: bool,
