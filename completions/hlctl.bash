@@ -293,7 +293,7 @@ _hlctl() {
             return 0
             ;;
         hlctl__subcmd__agent)
-            opts="-v -h --to --token-file --ca --insecure-http --dry-run --every --node --root --hosts --json --verbose --color --help"
+            opts="-v -h --discover --to --token-file --ca --insecure-http --dry-run --every --node --root --hosts --json --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -148,6 +148,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
             cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
+            cand --discover 'Write services.yaml and host.yaml for what runs here, instead of looking at it; what stands there stays'
             cand --insecure-http 'Speak plain HTTP also to addresses that are neither private nor Tailscale''s'
             cand --dry-run 'Say what was seen and would be written, write nothing'
             cand --json 'Print JSON instead of tables'

@@ -141,6 +141,7 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand agent" -l hosts -d 'Desired 
 complete -c hlctl -n "__fish_hlctl_using_subcommand agent" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
+complete -c hlctl -n "__fish_hlctl_using_subcommand agent" -l discover -d 'Write services.yaml and host.yaml for what runs here, instead of looking at it; what stands there stays'
 complete -c hlctl -n "__fish_hlctl_using_subcommand agent" -l insecure-http -d 'Speak plain HTTP also to addresses that are neither private nor Tailscale\'s'
 complete -c hlctl -n "__fish_hlctl_using_subcommand agent" -l dry-run -d 'Say what was seen and would be written, write nothing'
 complete -c hlctl -n "__fish_hlctl_using_subcommand agent" -l json -d 'Print JSON instead of tables'

@@ -31,6 +31,7 @@ pub mod listing;
 pub mod units;
 pub mod sighting;
 pub mod watch;
+pub mod discover;
 pub mod drift;
 pub mod silence;
 pub mod policy;

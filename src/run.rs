@@ -68,6 +68,9 @@ pub fn run(command: Command, cx: &Context) -> Result<Exit> {
             };
             repeat(cx, args.every.every, &|cx| emit(cx, &commands::execute::run(cx, &args, &say)?))
         }
+        Command::Agent(args) if args.discover => {
+            emit(cx, &commands::agent::discover::run(&cx.on(args.this.node.as_ref()), &args)?)
+        }
         Command::Agent(args) => {
             let cx = &cx.on(args.this.node.as_ref());
             repeat(cx, args.every.every, &|cx| emit(cx, &commands::agent::run(cx, &args)?))

@@ -8,6 +8,7 @@ pub mod pass;
 pub mod people;
 pub mod config;
 pub mod hosts;
+pub mod discovered;
 pub mod events;
 pub mod world;
 pub mod drift;

@@ -16,6 +16,7 @@ pub mod prune;
 pub mod events;
 pub mod ingest;
 pub mod agent;
+pub mod discover;
 pub mod reconcile;
 pub mod plan;
 pub mod queue;

@@ -21,6 +21,7 @@ use crate::store::pass::Pass;
 use crate::store::root::Root;
 use crate::store::{agent, config};
 
+pub mod discover;
 mod look;
 
 /// What a pass did.

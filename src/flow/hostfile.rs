@@ -276,6 +276,14 @@ pub struct Service {
     pub settings: Settings,
 }
 
+impl Service {
+    /// Returns whether another entry says the same, in whichever form it was written.
+    pub fn is_same(&self, other: &Service) -> bool {
+        let unnamed = |service: &Service| Settings { name: None, ..service.settings.clone() };
+        self.name == other.name && unnamed(self) == unnamed(other)
+    }
+}
+
 /// How a service is run and watched.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]

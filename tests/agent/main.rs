@@ -4,6 +4,7 @@
 
 mod checks;
 mod containers;
+mod discover;
 mod lab;
 #[path = "../needs/mod.rs"]
 mod needs;

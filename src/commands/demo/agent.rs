@@ -1,5 +1,5 @@
-//! Stands in for the agents of the demo's nodes until hlctl has one of its own: makes the services' checks, as their
-//! host files say, and writes what it finds as events. Judges nothing.
+//! Stands in for the agents of the demo's nodes, which all live on one machine without an engine: makes the services'
+//! checks, as their host files say, and writes what it finds as events. Judges nothing.
 
 use serde_json::json;
 

@@ -29,6 +29,12 @@ const AGENT: Page = Page {
         "What cannot be asked, as while Docker does not answer, is unknown, not unhealthy: nothing is written of it, it is \
          said on standard error, and the pass ends with 1. A broken host file gets its heartbeat all the same. All looks are \
          made side by side, each with a time-out.",
+        "`--discover` writes `services.yaml` and `host.yaml` for a machine that has none: its Compose projects with the git \
+         checkout that holds most of them, Swarm stacks, enabled units of the operator's own, and published ports that answer \
+         as checks. A project outside of the checkout gets its containers' names and a recipe. What is unsure stands there as \
+         a comment: what does not run, containers without Compose, units that come with a package. A file that is there keeps \
+         every byte; what is new follows it, where that says what was there and what is new and nothing else, and is refused \
+         where it would not. A `host.yaml` that is there is not touched. Read what it wrote before you commit it.",
         "With `--to` the events go to a control plane over HTTP. They are put into a spool first; each pass tries once to \
          send what waits there, oldest first, and what was not acknowledged stays. So nothing is lost while the control \
          plane cannot be reached. The spool holds 16 MiB; beyond, the oldest heartbeats go first, then what only repeats, \
@@ -38,6 +44,10 @@ const AGENT: Page = Page {
     ],
     examples: &[
         ("See what this node's services look like, without writing:", &["hlctl agent --dry-run"]),
+        (
+            "Describe this machine, look at that, and lint it:",
+            &["hlctl agent --discover --dry-run", "hlctl agent --discover", "hlctl check"],
+        ),
         ("Run it every ten seconds under another name than the host's:", &["hlctl agent --node piha --every 10s"]),
         (
             "Send what it sees to the control plane:",
