@@ -7,7 +7,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Event, Kind, Level, kind, level, time};
+use super::fields::{kind, level, time};
+use super::{Event, Kind, Level};
 use crate::flow::name::check_name;
 
 /// Most unknown keys of an ordinary event.
