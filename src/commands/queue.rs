@@ -11,6 +11,7 @@ use crate::flow::mask::mask;
 use crate::flow::reconcile::Ended;
 use crate::flow::time::Stamp;
 use crate::store::actions::{self, Entry};
+use crate::store::mirror;
 use crate::store::pass;
 use crate::store::root::Root;
 use crate::store::transition::{self, Asked};
@@ -21,7 +22,8 @@ pub fn refuse_mirror(root: &Root) -> Result<()> {
     if !root.is_mirror() {
         return Ok(());
     }
-    let message = format!("{} mirrors another root: nothing is decided here", root.path().display());
+    let from = mirror::source(root).map_or_else(|| "another root".to_owned(), String::from);
+    let message = format!("{} mirrors {from}: nothing is decided here", root.path().display());
     Err(fail(message, "do this on the control plane, or remove state/is-mirror if this is to become one"))
 }
 

@@ -1,6 +1,7 @@
 //! The spool on its way: what each answer of the other side means for what waits.
 
 use hlctl::commands::ship::{self, Shipment};
+use hlctl::flow::spool::Dropped;
 use hlctl::store::spool::Spool;
 use hlctl::wire::{Client, Settings};
 
@@ -44,6 +45,49 @@ fn what_waits_is_sent_once_and_in_order() {
     assert_eq!(told(&server.home), (0..10_000).collect::<Vec<_>>());
     assert_eq!(crate::support::names(&home.at("state/spool")), Vec::<String>::new());
     assert_eq!(ship(&home, &url, &token).accepted, 0);
+}
+
+#[test]
+fn a_week_off_line_loses_no_change() {
+    let server = Server::start("");
+    let token = server.token(&["piha", "--agent"]);
+    let home = Home::new();
+    let spool = Spool::open(&home.root).unwrap();
+    let begin = now() - 7 * 86_400;
+    let (mut changes, mut dropped) = (Vec::new(), Dropped::default());
+    for half_hour in 0..7 * 48 {
+        let event = |at: i64, rest: &str| format!(r#"{{"ts":{},"node":"piha",{rest}}}"#, begin + half_hour * 1800 + at);
+        let heartbeat =
+            r#""type":"node_heartbeat","details":{"agent":"0.1.0","uptime_seconds":123456,"load":[0.1,0.2,0.3]}"#;
+        let mut lines: Vec<String> = (0..30).map(|minute| event(minute * 60, heartbeat)).collect();
+        // A hundred and twenty services told again every five minutes, and one that is another every half an hour.
+        lines.extend(
+            (0..6 * 120)
+                .map(|n| event(n / 120 * 300, &format!(r#""type":"service_healthy","service":"steady-{}""#, n % 120))),
+        );
+        let change = event(1799, &format!(r#""type":"service_status","service":"web","status":"s{half_hour}""#));
+        lines.push(change.clone());
+        changes.push(change);
+        dropped.add(spool.add(&lines).unwrap());
+    }
+    drop(spool);
+    assert!(dropped.heartbeats > 0 && (dropped.changes, dropped.too_long) == (0, 0), "{dropped:?}");
+    let size: u64 =
+        walkdir::WalkDir::new(home.at("state/spool")).into_iter().map(|e| e.unwrap().metadata().unwrap().len()).sum();
+    assert!(size <= hlctl::store::spool::MOST + (64 << 10), "{size}");
+    let url = format!("http://{}", server.address);
+    let mut told = false;
+    while {
+        let shipment = ship(&home, &url, &token);
+        assert_eq!(shipment.error, None);
+        told |= shipment.notes().iter().any(|n| n.contains("the spool was full"));
+        shipment.waiting > 0
+    } {}
+    assert!(told, "what was lost is said");
+    let got: Vec<String> = events_of(&server.home).into_iter().filter(|l| l.contains("service_status")).collect();
+    assert_eq!(got, changes);
+    assert_eq!(server.home.run(&["observe"]).code, 0);
+    assert!(server.get("/api/v1/world/services").body.contains("\"s335\""));
 }
 
 #[test]
