@@ -215,7 +215,7 @@ pub struct Execute {
 #[derive(Debug, Args)]
 pub struct Agent {
     /// Write services.yaml and host.yaml for what runs here, instead of looking at it; what stands there stays
-    #[arg(long, conflicts_with = "every")]
+    #[arg(long, conflicts_with_all = ["every", "to"])]
     pub discover: bool,
     /// Send the events to this control plane, such as http://vps:18180, instead of writing them here
     #[arg(long, value_name = "URL")]

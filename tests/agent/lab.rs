@@ -51,7 +51,8 @@ impl Lab {
         std::fs::copy(busybox.trim(), lab.path("image/busybox")).unwrap();
         lab.put(
             "image/Dockerfile",
-            "FROM scratch\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\nENTRYPOINT [\"/bin/busybox\"]\n",
+            // By the label it is another image than those of the other tests, whose containers are not ours to remove.
+            format!("FROM scratch\nLABEL lab={}\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\nENTRYPOINT [\"/bin/busybox\"]\n", lab.prefix),
         );
         let image = lab.path("image");
         lab.output(Command::new("docker").args(["build", "-q", "-t", &lab.prefix]).arg(image));
@@ -187,7 +188,9 @@ impl Drop for Lab {
         for id in docker(&["ps", "-aq", "--filter", &format!("ancestor={}", self.prefix)]).split_whitespace() {
             docker(&["rm", "-f", id]);
         }
-        for id in docker(&["network", "ls", "-q", "--filter", &format!("name={}", self.prefix)]).split_whitespace() {
+        for id in
+            docker(&["network", "ls", "-q", "--filter", &format!("name=^{}[a-z]", self.prefix)]).split_whitespace()
+        {
             docker(&["network", "rm", id]);
         }
         docker(&["rmi", "-f", &self.prefix]);

@@ -131,7 +131,7 @@ fn ask_machine() -> (Machine, Vec<String>, Vec<String>) {
         Err(why) => errors.push(format!("nothing is known of containers: {why}")),
     }
     for scope in [Scope::System, Scope::User] {
-        match systemd::show(scope, &["*.service", "*.timer"]) {
+        match systemd::all(scope) {
             Ok(units) => machine.units.extend(units.into_iter().map(|unit| (scope, unit))),
             Err(why) if scope == Scope::System => notes.push(format!("no units were looked at: {why}")),
             Err(_) => {}
