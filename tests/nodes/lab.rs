@@ -42,7 +42,9 @@ impl Lab {
         lab.put("edge/root/config.yaml", config);
         lab.put("hosts/vps/host.yaml", "connection: local\n");
         lab.put("hosts/piha/host.yaml", "ssh: root@piha\n");
-        lab.put("hosts/edge/host.yaml", format!("ssh: root@edge\nrepo: {}\n", lab.path("edge/repo").display()));
+        // How full the machine's own disk is has nothing to do with it.
+        let repo = lab.path("edge/repo").display().to_string();
+        lab.put("hosts/edge/host.yaml", format!("ssh: root@edge\nrepo: {repo}\ndisk: {{high: 100}}\n"));
         lab.put("hosts/edge/services.yaml", edge);
         lab.start_sshds();
         Some(lab)
