@@ -73,6 +73,7 @@ pub fn is_same_news(a: &[u8], b: &[u8]) -> bool {
             part("actions"),
             part("unmanaged"),
             part("rejected_events"),
+            part("waiting_events"),
             each(part("pending"), "id"),
             each(part("flapping"), "id"),
             well,
@@ -145,6 +146,8 @@ mod tests {
         assert!(is_same_news(&old, &text(9, "for 9 s", true, "a")));
         assert!(!is_same_news(&old, &text(1, "for 1 s", false, "a")));
         assert!(!is_same_news(&old, &text(1, "for 1 s", true, "b")));
+        let waiting = String::from_utf8(old.clone()).unwrap().replacen('{', "{\"waiting_events\":1,", 1);
+        assert!(!is_same_news(&old, waiting.as_bytes()), "a clock that is ahead is news");
         assert!(!is_same_news(&old, b"no summary") && !is_same_news(b"", b""));
     }
 
