@@ -183,9 +183,7 @@ pub fn parse_thoroughly(text: &str) -> Result<Event<'_>, EventError> {
 pub const JSON_SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 
 fn is_deep(text: &str, limit: usize) -> bool {
-    // Counted first, by the one crate that counts in vectors whatever the rest is built for.
-    let opens = |open| memchr::memchr_iter(open, text.as_bytes()).count();
-    text.len() > limit && opens(b'[') + opens(b'{') > limit && depth(text) > limit
+    text.len() > limit && hlctl_line::opened(text) > limit && depth(text) > limit
 }
 
 fn depth(text: &str) -> usize {

@@ -25,12 +25,13 @@ pub enum NameError {
 
 /// Returns the text if it is a name: 1 to 64 of `a-z A-Z 0-9 . _ -`, beginning with a letter or a digit.
 pub fn check_name(text: &str) -> Result<&str, NameError> {
-    let first = text.bytes().next().ok_or(NameError::Empty)?;
+    if text.is_empty() {
+        return Err(NameError::Empty);
+    }
     if text.len() > MAX_NAME {
         return Err(NameError::Long(text.chars().count()));
     }
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-    if !first.is_ascii_alphanumeric() || !text.bytes().all(allowed) {
+    if !hlctl_line::is_name(text) {
         return Err(NameError::Character(text.to_owned()));
     }
     Ok(text)

@@ -46,6 +46,10 @@ impl Stamp {
     /// assert_eq!(stamp.to_string(), "2026-11-23T07:13:05.123Z");
     /// ```
     pub fn parse(text: &str) -> Result<Self, StampError> {
+        // What nearly all are written like; the calendar has the last word on the rest.
+        if let Some(ms) = hlctl_line::utc_millis(text) {
+            return Ok(Stamp(ms));
+        }
         if let Ok(t) = DateTime::parse_from_rfc3339(text) {
             return Ok(Stamp(t.timestamp_millis()));
         }
@@ -59,6 +63,9 @@ impl Stamp {
     /// Reads Unix seconds from the text of a JSON number, cut to the millisecond by its decimal digits,
     /// so that no binary fraction moves an event by a millisecond.
     pub fn parse_unix(number: &str) -> Result<Self, StampError> {
+        if let Some(ms) = hlctl_line::unix_millis(number) {
+            return Ok(Stamp(ms));
+        }
         let bad = || StampError::Number(number.to_owned());
         let (mantissa, exponent) = match number.split_once(['e', 'E']) {
             Some((m, e)) => (m, e.parse::<i32>().map_err(|_| bad())?),
@@ -186,6 +193,38 @@ mod tests {
 
     fn text(s: &str) -> String {
         Stamp::parse(s).unwrap().to_string()
+    }
+
+    #[test]
+    fn the_short_way_of_times_says_what_the_calendar_says() {
+        let mut rng = fastrand::Rng::with_seed(7);
+        let mut short = 0;
+        for _ in 0..200_000 {
+            let n = |rng: &mut fastrand::Rng, most: u32| rng.u32(0..most);
+            let mut text = format!(
+                "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+                n(&mut rng, 10_000),
+                n(&mut rng, 14),
+                n(&mut rng, 33),
+                n(&mut rng, 26),
+                n(&mut rng, 62),
+                n(&mut rng, 62),
+                n(&mut rng, 1000)
+            );
+            if rng.u8(0..8) == 0 {
+                let at = rng.usize(0..text.len());
+                text.replace_range(at..=at, rng.choice(["x", "", "+", ":", "0", " ", "é"]).unwrap());
+            }
+            let Some(ms) = hlctl_line::utc_millis(&text) else { continue };
+            assert_eq!(DateTime::parse_from_rfc3339(&text).unwrap().timestamp_millis(), ms, "{text}");
+            short += 1;
+        }
+        assert!(short > 100_000, "{short}");
+        let ms = |text| hlctl_line::unix_millis(text);
+        assert_eq!([ms("1795418000"), ms("0.1"), ms("12.3456")], [Some(1_795_418_000_000), Some(100), Some(12_345)]);
+        for odd in ["", ".", "1.", ".5", "-1", "1e3", "1.5e3", "+1", "1.x", "1234567890123", "1.2.3"] {
+            assert_eq!(ms(odd), None, "{odd}");
+        }
     }
 
     #[test]

@@ -2,122 +2,34 @@
 //! field, no escapes. Whatever else it meets it leaves to the long way; it never gives a verdict of its own.
 
 use std::borrow::Cow;
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
 
 use super::fields::{kind, level, time};
 use super::{Event, Kind, Level};
 use crate::flow::name::check_name;
 
-/// Most unknown keys of an ordinary event.
-const FEW: usize = 4;
-
 /// Returns the event, read down to its end as JSON, or nothing where it is not an ordinary one.
 pub fn parse(text: &str) -> Option<Event<'_>> {
-    serde_json::from_str::<Fields<'_>>(text).ok()?.event()
-}
-
-#[derive(Default)]
-struct Fields<'a> {
-    ts: Option<&'a RawValue>,
-    node: Option<Plain<'a>>,
-    kind: Option<Plain<'a>>,
-    service: Option<Plain<'a>>,
-    status: Option<Plain<'a>>,
-    reason: Option<Plain<'a>>,
-    level: Option<Plain<'a>>,
-    source: Option<Plain<'a>>,
-    details: Option<&'a RawValue>,
-    others: [&'a str; FEW],
-}
-
-impl<'a> Fields<'a> {
-    fn event(self) -> Option<Event<'a>> {
-        let text = |field: Option<Plain<'a>>| field.map(|plain| Cow::Borrowed(plain.0));
-        let ts = time(self.ts?).ok()?;
-        let (node, type_name) = (self.node?.0, self.kind?.0);
-        check_name(node).ok()?;
-        match self.service {
-            Some(Plain(service)) => drop(check_name(service).ok()?),
-            None if type_name.starts_with("service_") => return None,
-            None => {}
-        }
-        let details = self.details.filter(|raw| raw.get() != "null");
-        let status = || text(self.status).filter(|s| !s.is_empty()).ok_or(());
-        let level = || match self.level {
-            Some(Plain("high")) => Ok(Level::High),
-            Some(Plain("normal")) => Ok(Level::Normal),
-            Some(_) => Err(()),
-            None => level(None, details).map_err(drop),
-        };
-        let kind: Kind<'a> = kind(type_name, status, level).ok()?;
-        let (service, reason, source) = (text(self.service), text(self.reason), text(self.source));
-        Some(Event { ts, node: node.into(), type_name: type_name.into(), kind, service, reason, source, details })
+    let fields = hlctl_line::fields(text)?;
+    let ts = time(fields.ts?).ok()?;
+    let (node, type_name) = (fields.node?, fields.kind?);
+    check_name(node).ok()?;
+    match fields.service {
+        Some(service) => drop(check_name(service).ok()?),
+        None if type_name.starts_with("service_") => return None,
+        None => {}
     }
-}
-
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        struct FieldsVisitor;
-        impl<'de> Visitor<'de> for FieldsVisitor {
-            type Value = Fields<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an ordinary event")
-            }
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Fields<'de>, M::Error> {
-                let mut fields = Fields::default();
-                let mut others = 0;
-                while let Some(Plain(key)) = map.next_key()? {
-                    let doubled = match key {
-                        "ts" | "timestamp" | "time" => fields.ts.replace(map.next_value()?).is_some(),
-                        "node" | "host" | "hostname" => fields.node.replace(map.next_value()?).is_some(),
-                        "type" | "event_type" | "event" => fields.kind.replace(map.next_value()?).is_some(),
-                        "service" | "service_name" => fields.service.replace(map.next_value()?).is_some(),
-                        "status" => fields.status.replace(map.next_value()?).is_some(),
-                        "reason" => fields.reason.replace(map.next_value()?).is_some(),
-                        "level" => fields.level.replace(map.next_value()?).is_some(),
-                        "source" => fields.source.replace(map.next_value()?).is_some(),
-                        "details" | "data" | "payload" => fields.details.replace(map.next_value()?).is_some(),
-                        _ if others == FEW => true,
-                        other => {
-                            map.next_value::<IgnoredAny>()?;
-                            let doubled = fields.others[..others].contains(&other);
-                            fields.others[others] = other;
-                            others += 1;
-                            doubled
-                        }
-                    };
-                    if doubled {
-                        return Err(M::Error::custom("not ordinary"));
-                    }
-                }
-                Ok(fields)
-            }
-        }
-        input.deserialize_map(FieldsVisitor)
-    }
-}
-
-/// A string without escapes.
-#[derive(Clone, Copy)]
-struct Plain<'a>(&'a str);
-
-impl<'de> Deserialize<'de> for Plain<'de> {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        struct PlainVisitor;
-        impl<'de> Visitor<'de> for PlainVisitor {
-            type Value = Plain<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string without escapes")
-            }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Plain<'de>, E> {
-                Ok(Plain(text))
-            }
-        }
-        input.deserialize_str(PlainVisitor)
-    }
+    let details = fields.details.filter(|raw| raw.get() != "null");
+    let status = || fields.status.filter(|s| !s.is_empty()).map(Cow::Borrowed).ok_or(());
+    let level = || match fields.level {
+        Some("high") => Ok(Level::High),
+        Some("normal") => Ok(Level::Normal),
+        Some(_) => Err(()),
+        None => level(None, details).map_err(drop),
+    };
+    let kind: Kind<'_> = kind(type_name, status, level).ok()?;
+    let [service, reason, source] =
+        [fields.service, fields.reason, fields.source].map(|field| field.map(Cow::Borrowed));
+    Some(Event { ts, node: node.into(), type_name: type_name.into(), kind, service, reason, source, details })
 }
 
 #[cfg(test)]
