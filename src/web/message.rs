@@ -226,7 +226,6 @@ pub fn title(status: u16) -> &'static str {
         409 => "Overtaken",
         413 => "Too large",
         415 => "Unsupported media type",
-        422 => "Already used",
         421 => "Unknown host name",
         429 => "Too many attempts",
         431 => "Head too large",

@@ -89,7 +89,7 @@ fn a_batch_sent_again_is_answered_as_before_and_written_once() {
     }
     assert_eq!(events_of(&server.home).len(), 1);
     let changed = send(&server, &token, Some("k1"), &event("piha", &now().to_string()));
-    assert_eq!(changed.status, 422, "{changed:?}");
+    assert_eq!(changed.status, 409, "{changed:?}");
     let theirs = event("vps", &now().to_string());
     assert_eq!(send(&server, &other, Some("k1"), &theirs).json()["accepted"], 1, "keys are a token's own");
     for key in ["", "two words", &"x".repeat(129)] {

@@ -132,7 +132,7 @@ pub fn receive(call: &Call<'_>) -> Answer {
         Batch::New => {}
         Batch::Taken => return Ok(Response::json(200, &answer)),
         Batch::Other => {
-            return Err(Refusal::new(422, "this Idempotency-Key was used for another batch")
+            return Err(Refusal::new(409, "this Idempotency-Key was used for another batch")
                 .advise("give each batch a key of its own, the hash of its lines for one"));
         }
     }
