@@ -157,3 +157,20 @@ fn an_open_page_says_when_it_lost_the_server_and_goes_on_when_it_is_back() {
     browser.wait(|b| b.script(lost) == json!(false));
     browser.wait(|b| b.script("return document.querySelectorAll('details.row').length") == json!(2));
 }
+
+#[test]
+fn the_output_of_what_runs_is_followed_to_its_end() {
+    let server = heard();
+    for transition in [Transition::Approve, Transition::Claim] {
+        server.home.apply(ID, transition, "oskar").unwrap();
+    }
+    let log = format!("actions/logs/{ID}/20261123T071305.123Z.log");
+    server.home.put(&log, "$ true\npulling\n");
+    let Some(browser) = Browser::start(Screen::PHONE, server.address) else { return };
+    browser.go(&format!("/actions/{ID}"));
+    browser.wait_for(".log", "pulling");
+    server.home.put(&log, "$ true\npulling\nstarted\n");
+    browser.wait_for(".log", "started");
+    server.home.apply(ID, Transition::Complete, "execute").unwrap();
+    browser.wait_for(".lead", "completed");
+}
