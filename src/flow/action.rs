@@ -2,7 +2,6 @@
 //! kept to the byte. The directory is the state: nothing here repeats it.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -12,141 +11,16 @@ use super::lifecycle::State;
 use super::name::{NodeName, ServiceName};
 use super::plan::{Commit, Fetched};
 use super::time::Stamp;
+pub use id::ActionId;
+pub use kind::{ActionType, Risk};
+pub use outcome::Outcome;
+
+mod id;
+mod kind;
+mod outcome;
 
 /// The format of an action file.
 pub const ACTION_SCHEMA: &str = "hlctl.action/v1";
-
-/// What an action does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ActionType {
-    /// Brings a service to what the repository says.
-    Redeploy,
-    /// Restarts a service's containers.
-    ContainerRestart,
-    /// Frees disk space on a node.
-    DiskCleanup,
-}
-
-impl ActionType {
-    /// All types, as the command line names them.
-    pub const ALL: [ActionType; 3] = [Self::Redeploy, Self::ContainerRestart, Self::DiskCleanup];
-
-    /// Returns the name in files: `container_restart`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Redeploy => "redeploy",
-            Self::ContainerRestart => "container_restart",
-            Self::DiskCleanup => "disk_cleanup",
-        }
-    }
-
-    /// Returns the risk that the operator is shown.
-    pub fn risk(self) -> Risk {
-        match self {
-            Self::ContainerRestart => Risk::Low,
-            Self::Redeploy | Self::DiskCleanup => Risk::Guarded,
-        }
-    }
-}
-
-impl fmt::Display for ActionType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl FromStr for ActionType {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let text = text.replace('-', "_");
-        let known = Self::ALL.into_iter().find(|t| t.as_str() == text);
-        known.ok_or_else(|| format!("{text:?} is not a type of action: redeploy, container_restart or disk_cleanup"))
-    }
-}
-
-/// How much an action can break.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Risk {
-    /// Restarts what is already there.
-    Low,
-    /// Changes what runs or deletes something.
-    Guarded,
-}
-
-impl fmt::Display for Risk {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Low => "low",
-            Self::Guarded => "guarded",
-        })
-    }
-}
-
-/// The name of an action, safe as a file name and as an argument.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub struct ActionId(String);
-
-impl ActionId {
-    /// Longest ID: `container-restart-`, two names of 64 and a hyphen, and some room for IDs made by hand.
-    pub const MAX: usize = 200;
-
-    /// Returns the ID that a drift of this service always gets.
-    ///
-    /// ```
-    /// use hlctl::flow::action::{ActionId, ActionType};
-    ///
-    /// let (node, service) = ("piha".parse().unwrap(), "mosquitto".parse().unwrap());
-    /// let id = ActionId::of(ActionType::ContainerRestart, &node, Some(&service));
-    /// assert_eq!(id.as_str(), "container-restart-piha-mosquitto");
-    /// ```
-    pub fn of(kind: ActionType, node: &NodeName, service: Option<&ServiceName>) -> Self {
-        let kind = kind.as_str().replace('_', "-");
-        Self(match service {
-            Some(service) => format!("{kind}-{node}-{service}"),
-            None => format!("{kind}-{node}"),
-        })
-    }
-
-    /// Returns the ID as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<ActionId> for String {
-    fn from(id: ActionId) -> Self {
-        id.0
-    }
-}
-
-impl TryFrom<String> for ActionId {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl FromStr for ActionId {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let first = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
-        let all = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-        if first && all && text.len() <= Self::MAX {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(format!("{text:?} is not an action ID: up to {} of a-z A-Z 0-9 . _ -", Self::MAX))
-        }
-    }
-}
-
-impl fmt::Display for ActionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
 
 /// The way by which a transition was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -216,47 +90,6 @@ pub struct DriftNote {
     /// Since when it has lasted, as far as reconcile could tell.
     #[serde(default)]
     pub detected_at: Option<Stamp>,
-}
-
-/// How an execution ended. Unknown fields are kept where the file is rewritten.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Outcome {
-    /// Exit code of the last step that ran; none where a signal ended it or none ran.
-    #[serde(default)]
-    pub exit_code: Option<i32>,
-    /// When the first step began.
-    #[serde(default)]
-    pub started_at: Option<Stamp>,
-    /// When the last step or the verification ended.
-    #[serde(default)]
-    pub finished_at: Option<Stamp>,
-    /// Number of the step that failed, from 1.
-    #[serde(default)]
-    pub failed_step: Option<usize>,
-    /// Why it failed, a word such as `timeout`; none where it did not.
-    #[serde(default)]
-    pub reason: Option<String>,
-    /// Path of the captured output below the root.
-    #[serde(default)]
-    pub log: Option<String>,
-    /// What a person should know beyond the reason: the last line of an error, what was restored.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-    /// The last lines of the containers' logs, where health did not come.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub container_log: Vec<String>,
-    /// How the plan differs from the approved one, as a unified diff.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub diff: Option<String>,
-    /// Hints for the operator, such as `may_still_run`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub hints: Vec<String>,
-    /// What only the node knew: the compose command, the commit and images before.
-    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
-    pub facts: std::collections::BTreeMap<String, String>,
-    /// Whether it ran without an approved plan (a file put into `approved/` without one).
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub unpinned: bool,
 }
 
 /// An action as its file describes it.

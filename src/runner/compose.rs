@@ -1,13 +1,14 @@
 //! Which compose command a node has, and how a step is written for it. Asked once a node and pass.
 
 use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 use crate::flow::plan::{KILL_AFTER_S, LOCAL, Step};
 use crate::flow::ssh::{self, CONNECT_TIMEOUT_S};
 use crate::process::{self, Answer};
 
-use super::verdict::{Failure, Reason, StepEnd, judge};
+use super::verdict::{Failure, Reason, StepEnd, engine_away, judge};
 
 /// Seconds that a node may take to name its compose command.
 const PROBE_S: u64 = 20;
@@ -42,7 +43,11 @@ impl Compose {
                 Ok(answer) => {
                     let (status, timed_out) = (answer.ended.status, answer.ended.timed_out);
                     let end = StepEnd { status, timed_out, took: started.elapsed(), output: &answer.output, ssh: None };
-                    // A node that cannot be asked has not said that it lacks the command.
+                    // What did not end by itself, or a node that cannot be asked, has not said that the command is missing.
+                    if let Some(signal) = status.and_then(|s| s.signal()).filter(|_| !step.is_remote()) {
+                        let message = format!("asking for the compose command was ended by signal {signal}");
+                        return Err(Failure::new(Reason::NotStarted, message));
+                    }
                     if let Some(failure) =
                         judge(&step, &end).filter(|f| f.reason.is_node_s() || f.reason == Reason::Timeout)
                     {
@@ -109,6 +114,12 @@ const FIRST_UNFIT_ENGINE: u32 = 25;
 /// What is said of such a pair.
 pub const TOO_OLD: &str = "docker-compose 1 fails to recreate containers on Docker 25 and newer (docker/compose #11742), \
     and nothing was disturbed: install Docker's compose plugin on the node";
+
+/// Returns whether the node's engine does not answer, as Docker's own client says it.
+pub fn is_engine_away(on: &str) -> bool {
+    let answer = ask(&short_step(on, &["docker", "version", "--format", "{{.Server.Version}}"]));
+    answer.is_ok_and(|answer| !answer.is_success() && engine_away(&answer.output).is_some())
+}
 
 /// Returns the first number of the version that a command prints.
 fn major(on: &str, words: &[&str]) -> Option<u32> {

@@ -25,8 +25,9 @@ pub fn after(
     health: &mut Option<Health>,
 ) -> Result<(), Failure> {
     let has_rollback = plan.steps.iter().any(|step| step.phase == Phase::Rollback);
-    // A node that cannot be reached cannot be restored, either.
-    if failure.reason.is_node_s() {
+    // A node that cannot be reached cannot be restored, either; the repository needs no engine.
+    let only_engine = failure.reason == Reason::EngineUnreachable && has_rollback && !disturbed;
+    if failure.reason.is_node_s() && !only_engine {
         return Err(failure);
     }
     if !has_rollback {

@@ -176,6 +176,7 @@ impl Run<'_> {
             ssh: said.as_deref(),
         };
         let Some(failure) = judge(self.step, &end) else { return Ok(()) };
+        let failure = failure.or_engine_s(self.step, || compose::is_engine_away(&self.step.on));
         for line in said.iter().flat_map(|words| words.lines()) {
             self.log.line(&format!("ssh: {line}"));
         }

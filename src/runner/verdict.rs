@@ -80,6 +80,17 @@ impl Failure {
     pub fn new(reason: Reason, message: impl Into<String>) -> Failure {
         Failure { reason, message: message.into(), exit_code: None, may_still_run: false }
     }
+
+    /// Blames the engine for the failure of a step that talks to it, where that does not answer any more: what went
+    /// away in the middle of a call is said in many words (`unexpected EOF`).
+    pub fn or_engine_s(self, step: &Step, is_away: impl FnOnce() -> bool) -> Failure {
+        let may_be = matches!(self.reason, Reason::StepFailed | Reason::FetchFailed) && asks_engine(step);
+        if !may_be || !is_away() {
+            return self;
+        }
+        let message = format!("{}; the container engine does not answer any more", self.message);
+        Failure { reason: Reason::EngineUnreachable, message, ..self }
+    }
 }
 
 /// How a step ended, and what was heard of it.
@@ -107,6 +118,8 @@ pub fn judge(step: &Step, end: &StepEnd<'_>) -> Option<Failure> {
         (_, true) => timeout(step),
         // coreutils' and BusyBox's `timeout` end so, but so may the command itself: before its time it did.
         (Some(124 | 137 | 143), _) if step.is_remote() && end.took.as_secs() >= step.timeout_s => timeout(step),
+        // Whoever ended the ssh here did not end the command there.
+        (None, _) if step.is_remote() => ssh_ended(step, end),
         (Some(255), _) if step.is_remote() => ssh_failed(step, end).unwrap_or_else(|| ended_badly(step, end)),
         _ => ended_badly(step, end),
     };
@@ -137,6 +150,13 @@ fn ssh_failed(step: &Step, end: &StepEnd<'_>) -> Option<Failure> {
     Some(Failure { may_still_run: trouble == Trouble::ConnectionLost, ..Failure::new(Reason::Ssh(trouble), message) })
 }
 
+fn ssh_ended(step: &Step, end: &StepEnd<'_>) -> Failure {
+    let signal =
+        end.status.and_then(|s| s.signal()).map_or("it could not be ended".into(), |n| format!("ended by signal {n}"));
+    let message = format!("ssh to {}: {signal}; {}", step.on, Trouble::ConnectionLost.advice());
+    Failure { may_still_run: true, ..Failure::new(Reason::Ssh(Trouble::ConnectionLost), message) }
+}
+
 fn ended_badly(step: &Step, end: &StepEnd<'_>) -> Failure {
     let code = end.status.and_then(|s| s.code());
     let away = engine_away(end.output).filter(|_| asks_engine(step));
@@ -160,7 +180,7 @@ fn asks_engine(step: &Step) -> bool {
 }
 
 /// Returns the line that says that the engine is away, or went away in the middle.
-fn engine_away(output: &str) -> Option<&str> {
+pub fn engine_away(output: &str) -> Option<&str> {
     const WORDS: [&str; 7] = [
         "Cannot connect to the Docker daemon",
         "Couldn't connect to Docker daemon",
@@ -280,6 +300,8 @@ mod tests {
         assert_eq!(judge(&apply, &end(3, " \n")).unwrap().message, "exit code 3");
         let killed = StepEnd { status: Some(ExitStatus::from_raw(9)), ..end(0, "") };
         assert_eq!(judge(&apply, &killed).unwrap().message, "ended by signal 9");
+        let lost = judge(&step("o@h", "timeout -k 10 60 make", Phase::Fetch), &killed).unwrap();
+        assert_eq!((lost.reason.as_str(), lost.may_still_run), ("ssh_connection_lost", true));
         assert_eq!(plain("\u{1b}["), "");
         assert_eq!(plain(&"ä".repeat(400)).chars().count(), MOST);
     }

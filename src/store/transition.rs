@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use serde_json::value::RawValue;
 
-use super::actions::{self, Entry, Invalid};
+use super::actions::{self, Entry};
 use super::atomic::{self, WriteError};
 use super::audit;
 use super::lock::Lock;
@@ -17,6 +17,11 @@ use crate::flow::action::{self, ActionId, HistoryEntry, Via};
 use crate::flow::fields::Fields;
 use crate::flow::lifecycle::{State, Transition};
 use crate::flow::time::Stamp;
+pub use not_done::NotDone;
+use swap::{SwapLost, swap};
+
+mod not_done;
+mod swap;
 
 /// Who asks for a transition, and how.
 #[derive(Debug, Clone)]
@@ -40,80 +45,6 @@ pub struct Changes {
     pub set: Vec<(&'static str, Box<RawValue>)>,
     /// The digest of the plan, for the audit log.
     pub plan: Option<String>,
-}
-
-/// Why a transition did not happen.
-#[derive(Debug, thiserror::Error)]
-pub enum NotDone {
-    /// There is no such action.
-    #[error("there is no action {id}")]
-    Unknown {
-        /// What was asked for.
-        id: ActionId,
-        /// The ID that looks most like it.
-        nearest: Option<String>,
-    },
-    /// Somebody else was there before.
-    #[error("{id} is already {state}{}", winner.as_deref().map(|w| format!(", {w}")).unwrap_or_default())]
-    Lost {
-        /// The action.
-        id: ActionId,
-        /// Its state now.
-        state: State,
-        /// Who brought it there, in words.
-        winner: Option<String>,
-    },
-    /// A hand moved or changed the file while the transition was under way.
-    #[error("{id} was moved or changed by hand just now{}", state.map(|s| format!(" and is {s}")).unwrap_or_default())]
-    Hand {
-        /// The action.
-        id: ActionId,
-        /// Where it is now.
-        state: Option<State>,
-    },
-    /// The ID stands in more than one live state.
-    #[error("{id} stands in {} at once", .states.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(" and "))]
-    Doubled {
-        /// The action.
-        id: ActionId,
-        /// The states.
-        states: Vec<State>,
-    },
-    /// The file is no action.
-    #[error("not an action: {0}")]
-    Invalid(Invalid),
-    /// The caller found a reason against it.
-    #[error("{message}")]
-    Refused {
-        /// The reason.
-        message: String,
-        /// What to do about it.
-        advice: String,
-    },
-    /// The disk said no.
-    #[error(transparent)]
-    Write(#[from] WriteError),
-}
-
-impl NotDone {
-    /// Returns what the operator should do about it.
-    pub fn advice(&self) -> String {
-        match self {
-            Self::Unknown { nearest: Some(id), .. } => format!("did you mean {id}?"),
-            Self::Unknown { nearest: None, .. } => "`hlctl actions` lists what there is".into(),
-            Self::Lost { id, .. } | Self::Hand { id, .. } => format!("look at it with `hlctl show {id}`"),
-            Self::Doubled { id, .. } => format!("remove one of the two files actions/*/{id}.json"),
-            Self::Invalid(_) => "mend the file, or move it out of actions/".into(),
-            Self::Refused { advice, .. } => advice.clone(),
-            Self::Write(e) => e.advice(),
-        }
-    }
-}
-
-impl From<Invalid> for NotDone {
-    fn from(invalid: Invalid) -> Self {
-        NotDone::Invalid(invalid)
-    }
 }
 
 /// Takes an action from one state to the next. What else changes in its file, `prepare` says from the action as it
@@ -347,46 +278,4 @@ fn retire(root: &Root, id: &ActionId) -> Result<(), NotDone> {
 fn sync_parents(from: &Path, to: &Path) -> Result<(), WriteError> {
     atomic::sync_dir(to.parent().unwrap_or(to))?;
     atomic::sync_dir(from.parent().unwrap_or(from))
-}
-
-/// Why a swap did not happen.
-enum SwapLost {
-    /// The file is gone, or was not what it had been.
-    Hand,
-    /// The disk said no.
-    Write(WriteError),
-}
-
-impl SwapLost {
-    fn of(self, root: &Root, id: &ActionId) -> NotDone {
-        match self {
-            Self::Write(e) => e.into(),
-            Self::Hand => {
-                let state = State::ALL.into_iter().find(|s| actions::path(root, *s, id).symlink_metadata().is_ok());
-                NotDone::Hand { id: id.clone(), state }
-            }
-        }
-    }
-}
-
-/// Replaces a file's content only if the file is still there with the bytes that were read: what it held is
-/// swapped out and looked at, so that a file that a hand has moved does not come back.
-fn swap(root: &Root, path: &Path, expected: &[u8], fields: &Fields) -> Result<(), SwapLost> {
-    let new = fields.to_bytes();
-    let temporary = atomic::temporary(path, &new, 0o644, root.owner()).map_err(SwapLost::Write)?;
-    let exchange = || match renameat_with(CWD, temporary.path(), CWD, path, RenameFlags::EXCHANGE) {
-        Ok(()) => Ok(()),
-        Err(rustix::io::Errno::NOENT) => Err(SwapLost::Hand),
-        Err(e) => Err(SwapLost::Write(WriteError::at(path, "swap the content of", e.into()))),
-    };
-    let swapped_out = || std::fs::read(temporary.path()).map_err(|e| SwapLost::Write(WriteError::at(path, "read", e)));
-    exchange()?;
-    if swapped_out()? == expected {
-        return Ok(());
-    }
-    // It held something else: put that back, until what comes out is our own.
-    while swapped_out()? != new {
-        exchange()?;
-    }
-    Err(SwapLost::Hand)
 }

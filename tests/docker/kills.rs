@@ -1,63 +1,118 @@
 //! The executor, or what it runs, killed at random moments over a real container: each approved restart happened at
 //! most once and ended with a true reason.
 
-use std::time::Duration;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::lab::Lab;
+use crate::needs::var;
+use crate::sshd::Sshd;
 
 /// Rounds of the full size with `HLCTL_FULL=1`, else few.
 fn rounds() -> usize {
-    #[expect(clippy::disallowed_methods, reason = "a switch of the test run, not of the program")]
-    let is_full = std::env::var("HLCTL_FULL").is_ok_and(|v| v == "1");
-    if is_full { 300 } else { 8 }
+    if var("HLCTL_FULL").is_some_and(|v| v == "1") { 300 } else { 8 }
+}
+
+/// Returns the processes that a process has started itself.
+fn children(of: u32) -> Vec<Pid> {
+    let threads = std::fs::read_dir(format!("/proc/{of}/task")).into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    let all: Vec<String> = lists.flat_map(|list| list.split(' ').map(str::to_owned).collect::<Vec<_>>()).collect();
+    all.iter().filter_map(|pid| Pid::from_raw(pid.trim().parse().ok()?)).collect()
+}
+
+fn kill_one(pids: &[Pid]) -> bool {
+    let chosen = (!pids.is_empty()).then(|| pids[fastrand::usize(0..pids.len())]);
+    chosen.is_some_and(|pid| kill_process(pid, Signal::KILL).is_ok())
+}
+
+/// Waits until nothing that names a container is on its way any more: what a killed client or connection had asked for
+/// may still be.
+fn settle(name: &str) {
+    let end = Instant::now() + Duration::from_secs(60);
+    let is_busy = || {
+        let all = std::fs::read_dir("/proc").unwrap().flatten();
+        let lines = all.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+        let lines = lines.map(|line| String::from_utf8_lossy(&line).into_owned());
+        lines.filter(|line| line.contains("docker")).any(|line| line.contains("restart") && line.contains(name))
+    };
+    while is_busy() {
+        assert!(Instant::now() < end, "a restart of {name} does not end");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    std::thread::sleep(Duration::from_millis(1500));
+}
+
+/// Restarts the lab's container again and again, each time killing something in the middle.
+fn restarts(lab: &Lab, longest_ms: u64, reasons: &[&str], kill: impl Fn(&mut Child)) {
+    let container = lab.container();
+    let id = lab.id("container_restart");
+    let mut failed = 0;
+    for round in 0..rounds() {
+        settle(&lab.service);
+        let since = lab.now();
+        lab.hlctl_ok(&["request", "container_restart", "box", &lab.service]);
+        lab.hlctl_ok(&["approve", &id]);
+        let mut executor = lab.command(&["execute"]).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(fastrand::u64(0..longest_ms)));
+        kill(&mut executor);
+        executor.wait().unwrap();
+        lab.hlctl(&["execute"]);
+        let done = lab.execute("container_restart");
+        settle(&lab.service);
+        let (until, filter) = (lab.now(), format!("container={container}"));
+        let window = ["--since", &since, "--until", &until, "--filter", &filter, "--filter", "event=restart"];
+        let events = lab.docker(&[&["events"], &window[..]].concat());
+        let count = events.lines().count();
+        assert!(count <= 1, "round {round}: {done} {events}");
+        match (done["state"].as_str().unwrap(), done["result"]["reason"].as_str()) {
+            ("completed", None) => assert_eq!(count, 1, "round {round}: {done}"),
+            // The server's child was killed before it had let anyone in, or the gate before it had become the step.
+            ("failed", Some("ssh_unreachable" | "not_started")) => {
+                assert_eq!(count, 0, "round {round}: what was never begun has not happened: {done}");
+                failed += 1;
+            }
+            ("failed", Some(reason)) if reasons.contains(&reason) => failed += 1,
+            other => panic!("round {round}: {other:?}: {done}"),
+        }
+    }
+    eprintln!("{failed} of {} were interrupted", rounds());
+    lab.hlctl_ok(&["audit", "verify"]);
 }
 
 #[test]
 fn a_restart_that_is_killed_anywhere_happens_at_most_once() {
     let Some(lab) = Lab::new("min_healthy: 0s, healthy_deadline: 5s") else { return };
     lab.compose(&["up", "-d", "--build"]);
-    let container = lab.container();
-    let id = lab.id("container_restart");
-    let running = lab.path("root/actions/running").join(format!("{id}.json"));
-    for round in 0..rounds() {
-        // What a killed client had asked for may still be under way in the engine.
-        std::thread::sleep(Duration::from_millis(1500));
-        let since = lab.now();
-        lab.hlctl_ok(&["request", "container_restart", "box", &lab.service]);
-        lab.hlctl_ok(&["approve", &id]);
-        let mut executor = lab.command(&["execute"]).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(fastrand::u64(0..1500)));
-        let group = std::fs::read(&running).ok().and_then(|bytes| {
-            let action: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
-            i32::try_from(action["running"]["group"]["pgid"].as_i64()?).ok()
-        });
-        match group.and_then(rustix::process::Pid::from_raw).filter(|_| fastrand::bool()) {
-            // The step's own process, which is docker or Compose.
-            Some(leader) => drop(rustix::process::kill_process(leader, rustix::process::Signal::KILL)),
-            None => drop(executor.kill()),
+    restarts(&lab, 1500, &["executor_interrupted", "step_failed"], |executor| {
+        // Its child is docker or Compose, or the gate that becomes it.
+        if !(fastrand::bool() && kill_one(&children(executor.id()))) {
+            drop(executor.kill());
         }
-        executor.wait().unwrap();
-        lab.hlctl(&["execute"]);
-        let done = lab.execute("container_restart");
-        let until = lab.now();
-        let filter = format!("container={container}");
-        let events = lab.docker(&[
-            "events",
-            "--since",
-            &since,
-            "--until",
-            &until,
-            "--filter",
-            &filter,
-            "--filter",
-            "event=restart",
-        ]);
-        assert!(events.lines().count() <= 1, "round {round}: {done} {events}");
-        match (done["state"].as_str().unwrap(), done["result"]["reason"].as_str()) {
-            ("completed", None) => assert_eq!(events.lines().count(), 1, "round {round}: {done}"),
-            ("failed", Some("executor_interrupted" | "step_failed")) => {}
-            other => panic!("round {round}: {other:?}: {done}"),
-        }
+    });
+}
+
+#[test]
+fn a_restart_over_ssh_that_is_killed_on_either_side_happens_at_most_once() {
+    let Some(sshd) = Sshd::start() else { return };
+    if Lab::new("min_healthy: 0s").is_none() {
+        return;
     }
-    lab.hlctl_ok(&["audit", "verify"]);
+    let Some(lab) = Lab::over(&sshd, "min_healthy: 0s, healthy_deadline: 10s") else { return };
+    lab.compose(&["up", "-d", "--build"]);
+    let name = lab.docker(&["inspect", "--format", "{{.Name}}", &lab.container()]);
+    let name = name.trim().trim_start_matches('/');
+    lab.settings(&format!("min_healthy: 0s, healthy_deadline: 10s, containers: [{name}]"));
+    restarts(&lab, 1200, &["executor_interrupted", "ssh_connection_lost"], |executor| {
+        let is_killed = match fastrand::u8(0..3) {
+            0 => kill_one(&children(executor.id())),
+            1 => kill_one(&children(sshd.id())),
+            _ => false,
+        };
+        if !is_killed {
+            drop(executor.kill());
+        }
+    });
 }

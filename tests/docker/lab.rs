@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::engine::Engine;
 use crate::needs;
+use crate::sshd::{GOOD, Sshd};
 
 /// What the container of a good version runs: it serves `/www` until it is told to stop.
 pub const SERVES: &str =
@@ -21,6 +22,8 @@ pub struct Lab {
     compose: &'static str,
     /// The engine, where it is not the machine's.
     engine: Option<String>,
+    /// The PATH on which the `ssh` is that reaches the node, where it is not reached directly.
+    ssh: Option<String>,
 }
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -35,15 +38,20 @@ impl Lab {
             needs::skip("no Docker engine answers");
             return None;
         }
-        Lab::make(settings, None)
+        Lab::make(settings, None, None)
+    }
+
+    /// Makes a homelab whose one node is reached over ssh, which leads to this machine.
+    pub fn over(sshd: &Sshd, settings: &str) -> Option<Lab> {
+        Lab::make(settings, None, Some(sshd.search_path()))
     }
 
     /// Makes a homelab on an engine of the test's own.
     pub fn on(engine: &Engine, settings: &str) -> Option<Lab> {
-        Lab::make(settings, Some(engine.host()))
+        Lab::make(settings, Some(engine.host()), None)
     }
 
-    fn make(settings: &str, engine: Option<String>) -> Option<Lab> {
+    fn make(settings: &str, engine: Option<String>, ssh: Option<String>) -> Option<Lab> {
         if !["git", "busybox"].into_iter().all(needs::program) {
             return None;
         }
@@ -54,7 +62,7 @@ impl Lab {
         }
         let dir = tempfile::tempdir().unwrap();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let lab = Lab { dir, service: format!("hlt{}x{number}", std::process::id()), compose, engine };
+        let lab = Lab { dir, service: format!("hlt{}x{number}", std::process::id()), compose, engine, ssh };
         lab.begin(settings);
         Some(lab)
     }
@@ -63,7 +71,8 @@ impl Lab {
         self.hlctl_ok(&["init"]);
         let host = self.path("root/hosts/box");
         std::fs::create_dir_all(&host).unwrap();
-        std::fs::write(host.join("host.yaml"), format!("connection: local\nrepo: {}\n", self.path("repo").display()))
+        let connection = if self.ssh.is_some() { format!("ssh: {GOOD}") } else { "connection: local".into() };
+        std::fs::write(host.join("host.yaml"), format!("{connection}\nrepo: {}\n", self.path("repo").display()))
             .unwrap();
         self.settings(settings);
         let remote = self.path("remote.git");
@@ -107,6 +116,12 @@ impl Lab {
         let project = author.join("services").join(&self.service);
         std::fs::write(project.join("version"), version).unwrap();
         std::fs::write(project.join("docker-compose.yml"), compose).unwrap();
+        self.push(version)
+    }
+
+    /// Commits whatever the author has changed and pushes it; returns the commit.
+    pub fn push(&self, version: &str) -> String {
+        let author = self.path("author");
         let author = author.to_str().unwrap();
         self.git(&["-C", author, "add", "-A"]);
         self.git(&[
@@ -175,6 +190,7 @@ impl Lab {
         hlctl.arg("--root").arg(self.path("root")).args(argv).stdin(Stdio::null());
         hlctl.env("HOME", self.dir.path()).env("GIT_CONFIG_NOSYSTEM", "1").env_remove("HLCTL_HOSTS");
         self.with_engine(&mut hlctl);
+        hlctl.envs(self.ssh.iter().map(|path| ("PATH", path)));
         hlctl
     }
 
@@ -239,17 +255,22 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        let quiet = |argv: &[&str]| drop(self.with_engine(Command::new("docker").args(argv)).output());
-        for id in self.container().split_whitespace() {
-            quiet(&["rm", "-f", id]);
+        // An engine of a test's own may be away by now, and takes all of it along.
+        let docker = |argv: &[&str]| {
+            let output = self.with_engine(Command::new("docker").args(argv)).output();
+            output.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default()
+        };
+        let filter = format!("label=com.docker.compose.project={}", self.service);
+        for id in docker(&["ps", "-aq", "--filter", &filter]).split_whitespace() {
+            docker(&["rm", "-f", id]);
         }
-        quiet(&["network", "rm", &format!("{}_default", self.service)]);
+        docker(&["network", "rm", &format!("{}_default", self.service)]);
         for reference in [&self.service, &format!("hlctl-before/{}", self.service)] {
-            for id in self.docker(&["images", "-q", reference]).split_whitespace() {
-                quiet(&["rmi", "-f", id]);
+            for id in docker(&["images", "-q", reference]).split_whitespace() {
+                docker(&["rmi", "-f", id]);
             }
         }
-        quiet(&["image", "prune", "--force", "--filter", &format!("label=hlctl-test={}", self.service)]);
+        docker(&["image", "prune", "--force", "--filter", &format!("label=hlctl-test={}", self.service)]);
     }
 }
 

@@ -12,4 +12,7 @@ mod needs;
 mod page;
 mod redeploy;
 mod restart;
+mod ssh;
+#[path = "../sshd/mod.rs"]
+mod sshd;
 mod swarm;

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::needs::var;
 use crate::sshd::Sshd;
 use crate::support::GATE;
 
@@ -60,7 +59,7 @@ fn bars_two_hundred_actions_take_little_longer_than_xargs() {
         }
     }
     timed(&mut hlctl(root.path(), &["approve", "--all"]));
-    let path = format!("{}:{}", sshd.bin().display(), var("PATH").unwrap_or_default());
+    let path = sshd.search_path();
     let nodes: Vec<String> = (0..SERVICES).flat_map(|_| (0..NODES).map(|n| format!("n{n}"))).collect();
     let xargs = format!(
         "printf '%s\\n' {} | xargs -P 4 -I @ ssh -o BatchMode=yes -o ConnectTimeout=10 -- @ 'timeout -k 10 600 true'",

@@ -9,5 +9,6 @@ mod local;
 mod probes;
 mod quoting;
 mod ssh;
+#[path = "../sshd/mod.rs"]
 mod sshd;
 mod support;

@@ -8,7 +8,7 @@ mod support;
 #[expect(dead_code, reason = "the tests of `serve` use the rest")]
 mod server;
 
-#[path = "../runner/sshd.rs"]
+#[path = "../sshd/mod.rs"]
 mod sshd;
 
 mod agent;

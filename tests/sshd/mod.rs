@@ -1,11 +1,11 @@
 //! An sshd on loopback with keys of its own, and an `ssh` on PATH that knows it under several names.
+#![allow(clippy::allow_attributes, reason = "each test uses another part of this")]
+#![allow(dead_code, reason = "each test uses another part of this")]
 
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-
-use crate::support::script;
 
 /// The names under which its `ssh` reaches it, or does not.
 pub const GOOD: &str = "good";
@@ -80,7 +80,8 @@ impl Sshd {
         std::fs::write(path("ssh_config"), client.concat()).unwrap();
         std::fs::create_dir(path("bin")).unwrap();
         let ssh = if Path::new("/usr/bin/ssh").exists() { "/usr/bin/ssh" } else { "/bin/ssh" };
-        script(&path("bin/ssh"), &format!("#!/bin/sh\nexec {ssh} -F {d}/ssh_config \"$@\"\n"));
+        std::fs::write(path("bin/ssh"), format!("#!/bin/sh\nexec {ssh} -F {d}/ssh_config \"$@\"\n")).unwrap();
+        std::fs::set_permissions(path("bin/ssh"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         let log = std::fs::File::create(path("sshd.log")).unwrap();
         let child = Command::new("/usr/sbin/sshd")
             .args(["-D", "-e", "-f"])
@@ -101,6 +102,16 @@ impl Sshd {
     /// Returns the folder whose `ssh` knows this sshd.
     pub fn bin(&self) -> PathBuf {
         self.dir.path().join("bin")
+    }
+
+    /// Returns the server's process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Returns a PATH on which that `ssh` comes first.
+    pub fn search_path(&self) -> String {
+        format!("{}:{}", self.bin().display(), crate::needs::var("PATH").unwrap_or_default())
     }
 }
 
