@@ -15,6 +15,7 @@ pub mod crowd;
 pub mod disk;
 pub mod docker;
 mod http;
+mod https;
 pub mod machine;
 mod mqtt;
 pub mod systemd;
@@ -27,7 +28,7 @@ pub const TIMEOUT: Duration = Duration::from_secs(5);
 pub fn check(check: &Check, via: &Connection, dir: Option<&Path>, within: Duration) -> Health {
     let end = Instant::now() + within;
     let (found, reason) = match check {
-        Check::Tcp(address) => (connect::reach(address, via, end), CHECK_FAILED),
+        Check::Tcp(address) => (connect::reach(address, via, end).map(drop), CHECK_FAILED),
         Check::Mqtt(address) => {
             (connect::connect(address, via, end).and_then(|mut stream| mqtt::greet(&mut stream, end)), MQTT_UNREACHABLE)
         }

@@ -13,6 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal};
 
 pub mod group;
+pub mod talk;
 
 /// How long output is still waited for after the process has ended: what it wrote itself is in the pipe by then; only
 /// what it left running can hold the pipe open for longer.

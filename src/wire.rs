@@ -1,5 +1,5 @@
-//! Asks the control plane over HTTP: one client with time-outs, bounded answers and no redirects. Knows nothing of
-//! what is sent, and touches no root.
+//! Asks the control plane over HTTP: one client with time-outs, bounded answers and no redirects; TLS is curl's part.
+//! Knows nothing of what is sent, and touches no root.
 
 use std::io::Read;
 use std::net::IpAddr;
@@ -8,16 +8,15 @@ use std::time::Duration;
 
 use ureq::config::Config;
 use ureq::http::Uri;
-use ureq::tls::TlsConfig;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{Connector, NextTimeout, RustlsConnector, TcpConnector};
+use ureq::unversioned::transport::{NextTimeout, TcpConnector};
 use ureq::{Agent, Error};
 
 use crate::flow::control_plane::{ControlPlane, is_near};
 use crate::flow::json;
 use crate::flow::mask::mask;
 
-pub mod trust;
+pub mod curl;
 
 /// How long one question may take, name look-up and answer included.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -81,18 +80,23 @@ impl Answer {
 /// A client of one control plane.
 #[derive(Debug)]
 pub struct Client {
-    agent: Agent,
     settings: Settings,
+    /// Speaks plain HTTP; there is none where the control plane is asked over https.
+    plain: Option<Agent>,
 }
 
 impl Client {
     /// Makes a client. Connects to nothing yet.
     pub fn new(settings: Settings) -> Result<Client, WireError> {
-        let tls = match settings.url.is_encrypted() {
-            true => trust::config(settings.ca.as_deref())?,
-            // Nothing reads it: redirects to https are not followed.
-            false => TlsConfig::builder().build(),
-        };
+        if settings.url.is_encrypted() {
+            if let Some(ca) = &settings.ca {
+                curl::certificates(ca).map_err(|why| {
+                    let advice = "--ca takes a file of certificates in PEM (-----BEGIN CERTIFICATE-----)";
+                    WireError::new(format!("cannot take certificates from {}: {why}", ca.display()), advice)
+                })?;
+            }
+            return Ok(Client { settings, plain: None });
+        }
         let config = Config::builder()
             .timeout_global(Some(PATIENCE))
             .timeout_connect(Some(CONNECT))
@@ -101,12 +105,10 @@ impl Client {
             .max_redirects_will_error(false)
             .http_status_as_error(false)
             .user_agent(concat!("hlctl/", env!("CARGO_PKG_VERSION")))
-            .tls_config(tls)
             .build();
-        let anywhere = settings.url.is_encrypted() || settings.insecure_http;
-        let connector = ().chain(TcpConnector::default()).chain(RustlsConnector::default());
-        let agent = Agent::with_parts(config, connector, Near { anywhere, names: DefaultResolver::default() });
-        Ok(Client { agent, settings })
+        let near = Near { anywhere: settings.insecure_http, names: DefaultResolver::default() };
+        let agent = Agent::with_parts(config, TcpConnector::default(), near);
+        Ok(Client { settings, plain: Some(agent) })
     }
 
     /// Returns whom it asks.
@@ -116,53 +118,48 @@ impl Client {
 
     /// Asks for something of at most so many bytes, unless it still has this tag.
     pub fn get(&self, path: &str, known: Option<&str>, most: u64) -> Result<Answer, WireError> {
-        let mut request = self.agent.get(self.address(path));
-        if let Some(token) = self.bearer() {
-            request = request.header("authorization", token);
-        }
-        if let Some(tag) = known {
-            request = request.header("if-none-match", tag);
-        }
-        self.read(path, request.call(), most)
+        self.ask(path, known.map(|tag| ("if-none-match", tag.to_owned())).into_iter().collect(), None, most)
     }
 
     /// Sends something under a key by which the other side knows it again.
     pub fn post(&self, path: &str, key: &str, media: &str, body: &[u8]) -> Result<Answer, WireError> {
-        let mut request = self.agent.post(self.address(path)).header("content-type", media);
-        if let Some(token) = self.bearer() {
-            request = request.header("authorization", token);
-        }
-        self.read(path, request.header("idempotency-key", key).send(body), MAX_WORD)
+        let fields = vec![("content-type", media.to_owned()), ("idempotency-key", key.to_owned())];
+        self.ask(path, fields, Some(body), MAX_WORD)
     }
 
-    fn address(&self, path: &str) -> String {
-        format!("{}{path}", self.settings.url)
-    }
-
-    fn bearer(&self) -> Option<String> {
-        self.settings.token.as_ref().map(|token| format!("Bearer {token}"))
-    }
-
-    fn read(
+    fn ask(
         &self,
         path: &str,
-        answer: Result<ureq::http::Response<ureq::Body>, Error>,
+        mut fields: Vec<(&'static str, String)>,
+        body: Option<&[u8]>,
         most: u64,
     ) -> Result<Answer, WireError> {
-        let mut answer = answer.map_err(|e| self.explain(&e))?;
-        let status = answer.status().as_u16();
-        let header = |name: &str| answer.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let url = format!("{}{path}", self.settings.url);
+        fields.extend(self.settings.token.as_ref().map(|token| ("authorization", format!("Bearer {token}"))));
+        let reply = match &self.plain {
+            Some(agent) => plain(agent, &url, &fields, body, most).map_err(|e| self.explain(&e))?,
+            None => {
+                let request = curl::Request {
+                    url: &url,
+                    fields,
+                    body,
+                    ca: self.settings.ca.as_deref(),
+                    via: None,
+                    enough: usize::try_from(most).unwrap_or(usize::MAX).saturating_add(1),
+                    connect: CONNECT,
+                    within: PATIENCE,
+                };
+                curl::ask(&request).map_err(|e| self.unreachable(&e.to_string(), e.advice()))?
+            }
+        };
+        let curl::Reply { status, etag, location, body } = reply;
         if (300..400).contains(&status) && status != 304 {
-            let to = header("location").map(|to| format!(" to {to}")).unwrap_or_default();
-            let message = format!("{} sends elsewhere{to}, which is not followed", self.address(path));
+            let to = location.map(|to| format!(" to {to}")).unwrap_or_default();
+            let message = format!("{url} sends elsewhere{to}, which is not followed");
             return Err(WireError::new(self.harmless(&message), "give the URL that answers by itself"));
         }
-        let etag = header("etag");
-        let mut body = Vec::new();
-        let read = answer.body_mut().as_reader().take(most + 1).read_to_end(&mut body);
-        read.map_err(|e| self.explain(&Error::from(e)))?;
         if body.len() as u64 > most {
-            let message = format!("{} answered with more than {most} bytes", self.address(path));
+            let message = format!("{url} answered with more than {most} bytes");
             return Err(WireError::new(message, "ask it with `curl`: that is not what a control plane says"));
         }
         Ok(Answer { status, etag, body })
@@ -174,21 +171,43 @@ impl Client {
     }
 
     fn explain(&self, error: &Error) -> WireError {
-        let url = &self.settings.url;
         let (why, advice) = match error {
             Error::Timeout(_) => ("it did not answer in time".to_owned(), "look whether it is up and reachable"),
             Error::HostNotFound => ("its name is not known".to_owned(), "look at the name, and at this machine's DNS"),
-            Error::Rustls(e) => (trust::explain(e, self.settings.ca.as_deref()), trust::ADVICE),
-            Error::Io(e) => match (trust::of_io(e), e.get_ref().and_then(|e| e.downcast_ref::<Far>())) {
-                (Some(e), _) => (trust::explain(e, self.settings.ca.as_deref()), trust::ADVICE),
-                (None, Some(far)) => (far.to_string(), "use https://, a Tailscale address, or --insecure-http"),
-                (None, None) => (e.to_string(), "look whether `hlctl serve` runs there and listens on that address"),
+            Error::Io(e) => match e.get_ref().and_then(|e| e.downcast_ref::<Far>()) {
+                Some(far) => (far.to_string(), "use https://, a Tailscale address, or --insecure-http"),
+                None => (e.to_string(), "look whether `hlctl serve` runs there and listens on that address"),
             },
             Error::Protocol(e) => (format!("it does not speak HTTP: {e}"), "look at the port, and at http or https"),
             other => (other.to_string(), "look whether it is up and reachable"),
         };
-        WireError::new(format!("cannot reach {url}: {}", self.harmless(&why)), advice)
+        self.unreachable(&why, advice)
     }
+
+    fn unreachable(&self, why: &str, advice: &str) -> WireError {
+        WireError::new(format!("cannot reach {}: {}", self.settings.url, self.harmless(why)), advice)
+    }
+}
+
+/// Asks over plain HTTP.
+fn plain(
+    agent: &Agent,
+    url: &str,
+    fields: &[(&'static str, String)],
+    body: Option<&[u8]>,
+    most: u64,
+) -> Result<curl::Reply, Error> {
+    let mut answer = match body {
+        None => fields.iter().fold(agent.get(url), |request, (name, value)| request.header(*name, value)).call(),
+        Some(body) => {
+            fields.iter().fold(agent.post(url), |request, (name, value)| request.header(*name, value)).send(body)
+        }
+    }?;
+    let field = |name: &str| answer.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let (status, etag, location) = (answer.status().as_u16(), field("etag"), field("location"));
+    let mut body = Vec::new();
+    answer.body_mut().as_reader().take(most + 1).read_to_end(&mut body)?;
+    Ok(curl::Reply { status, etag, location, body })
 }
 
 /// An address that plain HTTP may not go to.

@@ -10,9 +10,10 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("flow", &["flow"]),
     ("store", &["store", "flow"]),
     ("process", &["process"]),
-    ("wire", &["wire", "flow"]),
-    // Both believe the same certificates.
-    ("probe", &["probe", "process", "wire::trust", "flow"]),
+    // TLS is the system's curl.
+    ("wire", &["wire", "process", "flow"]),
+    // Checks over https are spoken by the same curl.
+    ("probe", &["probe", "process", "wire::curl", "flow"]),
     ("runner", &["runner", "process", "flow"]),
     // It shows the reports of commands, and of the store only the values that these carry.
     (
@@ -63,7 +64,7 @@ enum Rooms {
 const BANS: [Ban; 8] = [
     Ban {
         rule: "the HTTP client is named where it is made, and by the probe that carries it through a tunnel",
-        names: &["ureq::", "rustls::", "rustls_native_certs::"],
+        names: &["ureq::", "httparse::"],
         except: &[],
         rooms: Rooms::Only(&["wire", "probe/http"]),
         in_tests: true,

@@ -56,13 +56,13 @@ pub fn until(socket: &TcpStream, end: Instant) -> io::Result<()> {
     socket.set_write_timeout(Some(left))
 }
 
-/// Finds out whether a connection can be made.
-pub fn reach(address: &Address, via: &Connection, end: Instant) -> Result<(), ConnectError> {
+/// Makes a connection, and behind a tunnel waits until the far side has made it, too.
+pub fn reach(address: &Address, via: &Connection, end: Instant) -> Result<Stream, ConnectError> {
     let mut stream = connect(address, via, end)?;
-    match &mut stream.tunnel {
-        Some(tunnel) => tunnel.opened(&stream.socket, end),
-        None => Ok(()),
+    if let Some(tunnel) = &mut stream.tunnel {
+        tunnel.opened(&stream.socket, end)?;
     }
+    Ok(stream)
 }
 
 /// Makes a connection. Behind a tunnel it may yet turn out that there is none.

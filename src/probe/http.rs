@@ -1,5 +1,5 @@
-//! A GET that answers with the wanted status and text. Certificates are verified against the system's authorities; a
-//! service with one of its own is better checked by a command.
+//! A GET that answers with the wanted status and text; over https it is curl's, which verifies certificates against the
+//! system's authorities. A service with one of its own is better checked by a command.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -9,20 +9,19 @@ use std::time::{Duration, Instant};
 use memchr::memmem;
 use ureq::config::Config;
 use ureq::http::Uri;
-use ureq::tls::TlsConfig;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, RustlsConnector, Transport,
+    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
 use ureq::{Agent, Error, Timeout};
 
 use super::connect::{self, ConnectError};
+use super::https;
 use crate::flow::desired::Connection;
 use crate::flow::hostfile::Address;
-use crate::wire::trust;
 
 /// Most of a body that is searched for a text.
-const MOST: u64 = 1 << 20;
+const MOST: usize = 1 << 20;
 
 /// Gets a URL once. Redirects are answers like any other.
 pub fn get(
@@ -33,27 +32,38 @@ pub fn get(
     end: Instant,
 ) -> Result<(), ConnectError> {
     let uri: Uri = url.parse().map_err(|e| ConnectError::Service(format!("{url} is not a URL: {e}")))?;
-    let mut stream = connect::connect(&address(&uri), via, end)?;
-    let tls = match uri.scheme_str() {
-        Some("https") => trust::config(None).map_err(|e| ConnectError::Node(e.to_string()))?,
-        _ => TlsConfig::builder().build(),
+    let (address, most) = (address(&uri), if contains.is_some() { MOST } else { 0 });
+    let (got, body) = match uri.scheme_str() {
+        Some("https") => https::get(url, &address, most, via, end)?,
+        _ => plain(url, &address, most, via, end)?,
     };
-    let agent = agent(stream.socket.try_clone()?, tls, end);
-    let mut answer = match agent.get(url).call() {
-        Ok(answer) => answer,
-        Err(error) => return Err(stream.why(explain(error))),
-    };
-    let got = answer.status().as_u16();
     if !status.map_or((200..300).contains(&got), |wanted| got == wanted) {
         return Err(ConnectError::Service(format!("it answered {got}")));
     }
-    let Some(text) = contains else { return Ok(()) };
-    let mut body = Vec::new();
-    answer.body_mut().as_reader().take(MOST).read_to_end(&mut body)?;
-    if memmem::find(&body, text.as_bytes()).is_none() {
-        return Err(ConnectError::Service(format!("it answered {got} without the text {text:?}")));
+    match contains {
+        Some(text) if memmem::find(&body, text.as_bytes()).is_none() => {
+            Err(ConnectError::Service(format!("it answered {got} without the text {text:?}")))
+        }
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// Returns the status and so much of the body, over plain HTTP.
+fn plain(
+    url: &str,
+    address: &Address,
+    most: usize,
+    via: &Connection,
+    end: Instant,
+) -> Result<(u16, Vec<u8>), ConnectError> {
+    let mut stream = connect::connect(address, via, end)?;
+    let mut answer = match agent(stream.socket.try_clone()?, end).get(url).call() {
+        Ok(answer) => answer,
+        Err(error) => return Err(stream.why(explain(error))),
+    };
+    let mut body = Vec::new();
+    answer.body_mut().as_reader().take(most as u64).read_to_end(&mut body)?;
+    Ok((answer.status().as_u16(), body))
 }
 
 fn address(uri: &Uri) -> Address {
@@ -63,7 +73,7 @@ fn address(uri: &Uri) -> Address {
 }
 
 /// Returns a client whose only connection is the one that was made.
-fn agent(socket: TcpStream, tls: TlsConfig, end: Instant) -> Agent {
+fn agent(socket: TcpStream, end: Instant) -> Agent {
     let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
     let config = Config::builder()
         .timeout_global(Some(left))
@@ -72,10 +82,8 @@ fn agent(socket: TcpStream, tls: TlsConfig, end: Instant) -> Agent {
         .max_redirects_will_error(false)
         .http_status_as_error(false)
         .user_agent(concat!("hlctl/", env!("CARGO_PKG_VERSION")))
-        .tls_config(tls)
         .build();
-    let ready = Ready { socket: Mutex::new(Some(socket)), end };
-    Agent::with_parts(config, ready.chain(RustlsConnector::default()), Nowhere)
+    Agent::with_parts(config, Ready { socket: Mutex::new(Some(socket)), end }, Nowhere)
 }
 
 fn explain(error: Error) -> String {
