@@ -4,6 +4,9 @@
 #[path = "../needs/mod.rs"]
 mod needs;
 mod bars;
+#[path = "../ship/far.rs"]
+#[expect(dead_code, reason = "the tests of the way between machines use the rest")]
+mod far;
 mod injection;
 mod local;
 mod probes;

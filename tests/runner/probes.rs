@@ -11,6 +11,7 @@ use hlctl::probe;
 
 use crate::sshd::{FISH, GOOD, SHARED, Sshd, UNREACHABLE, free_port};
 use crate::support::run_ignored;
+use crate::{far, needs};
 
 /// Reads a check as a host file gives it.
 fn check(text: &str) -> Check {
@@ -113,6 +114,50 @@ fn a_name_is_looked_up_and_one_that_nobody_knows_is_not_healthy() {
 fn checks_over_a_real_sshd() {
     let Some(sshd) = Sshd::start() else { return };
     run_ignored("probes::over_sshd::", &sshd.bin(), &[]);
+}
+
+#[test]
+fn https_from_here_and_over_a_real_sshd() {
+    if !["nginx", "openssl", "curl"].into_iter().all(needs::program) {
+        return;
+    }
+    let Some(sshd) = Sshd::start() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (house, at) = (far::House(dir.path()), dir.path().display());
+    let ports = [("home", free_port()), ("stranger", free_port())];
+    let server = |(name, port): (&str, u16)| {
+        house.authority(name);
+        house.certificate(&format!("of_{name}"), name, "IP:127.0.0.1", 30);
+        format!(
+            "server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {at}/of_{name}.pem; \
+             ssl_certificate_key {at}/of_{name}.key; location / {{ return 200 \"all fine\"; }} }}\n"
+        )
+    };
+    let _nginx = far::Nginx::start(dir.path(), &ports.map(server).concat(), ports[0].1);
+    let (believed, stranger, home) = (ports[0].1.to_string(), ports[1].1.to_string(), format!("{at}/home.pem"));
+    let variables = [("PORT", &*believed), ("STRANGER", &*stranger), ("SSL_CERT_FILE", &*home)];
+    run_ignored("probes::https_over_sshd::", &sshd.bin(), &variables);
+}
+
+mod https_over_sshd {
+    use super::*;
+
+    #[test]
+    #[ignore = "run by https_from_here_and_over_a_real_sshd"]
+    fn name_and_certificate_are_those_of_the_url() {
+        let (port, stranger) = (needs::var("PORT").unwrap(), needs::var("STRANGER").unwrap());
+        for via in [Connection::Local, Connection::Ssh(GOOD.into()), Connection::Ssh(SHARED.into())] {
+            let at = |place: &str, more: &str| look(&format!("{{http: 'https://{place}/health'{more}}}"), &via);
+            assert_eq!(at(&format!("127.0.0.1:{port}"), ""), Health::Healthy, "{via:?}");
+            assert_eq!(at(&format!("127.0.0.1:{port}"), ", contains: fine"), Health::Healthy);
+            assert!(failed(at(&format!("127.0.0.1:{port}"), ", contains: bad")).1.contains("without the text"));
+            assert!(failed(at(&format!("127.0.0.1:{port}"), ", status: 404")).1.contains("200"));
+            assert!(failed(at(&format!("localhost:{port}"), "")).1.contains("is for another name"));
+            assert!(failed(at(&format!("127.0.0.1:{stranger}"), "")).1.contains("signed by nobody"));
+            let (_, detail) = failed(at(&format!("127.0.0.1:{}", free_port()), ""));
+            assert!(detail.contains("refused") || detail.contains("connect"), "{detail}");
+        }
+    }
 }
 
 mod over_sshd {

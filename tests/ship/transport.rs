@@ -1,8 +1,15 @@
 //! The way to the control plane: which certificates, which addresses, what is not followed, and what is too much.
 
 use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use hlctl::commands::ship;
+use hlctl::store::spool::Spool;
+use hlctl::wire::{Client, Settings};
 
 use crate::far::{House, Nginx, answering, free_port};
+use crate::now;
 use crate::server::Server;
 use crate::support::{Home, Run, needs};
 
@@ -24,7 +31,7 @@ fn refused(args: &[&str], words: &[&str]) {
 
 #[test]
 fn only_the_pinned_certificate_is_believed() {
-    if !["nginx", "openssl"].into_iter().all(needs::program) {
+    if !["nginx", "openssl", "curl"].into_iter().all(needs::program) {
         return;
     }
     let server = Server::with_web("");
@@ -34,6 +41,9 @@ fn only_the_pinned_certificate_is_believed() {
     let house = House(dir.path());
     house.authority("home");
     house.authority("stranger");
+    let file = std::fs::File::create(dir.path().join("huge")).unwrap();
+    file.set_len(40 << 20).unwrap();
+    let endless = answering(Some("HTTP/1.0 200 OK\r\n\r\n".to_owned() + &"x".repeat(40 << 20)));
     let mut servers = format!("upstream hlctl {{ server {}; }}\n", server.address);
     let mut ports = Vec::new();
     for (name, names, days) in
@@ -44,7 +54,11 @@ fn only_the_pinned_certificate_is_believed() {
         let at = dir.path().display();
         servers += &format!(
             "server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {at}/{name}.pem; ssl_certificate_key {at}/{name}.key;\n\
-             location / {{ proxy_set_header Host localhost; proxy_pass http://hlctl; }} }}\n"
+             location / {{ proxy_set_header Host localhost; proxy_pass http://hlctl; }}\n\
+             location /elsewhere/ {{ return 302 http://{}/; }}\n\
+             location /huge/ {{ root {at}; try_files /huge =404; }}\n\
+             location /endless/ {{ proxy_pass http://{endless}; }} }}\n",
+            server.address
         );
         ports.push(port);
     }
@@ -55,6 +69,24 @@ fn only_the_pinned_certificate_is_believed() {
     assert_eq!(run.code, 0, "{run:?}");
     let of = |home: &Home| std::fs::read(home.at("world/services.json")).unwrap();
     assert_eq!(of(&home), of(&server.home));
+    let (leaf, run) = mirror(&["--from", &url(0), "--ca", &pem("good.pem")]);
+    assert_eq!((run.code, of(&leaf)), (0, of(&server.home)), "the certificate itself is believed, too");
+    let sender = Home::new();
+    let event =
+        |n| format!(r#"{{"ts":{},"node":"piha","type":"service_status","service":"web","status":"s{n}"}}"#, now());
+    Spool::open(&sender.root).unwrap().add(&(0..2000).map(event).collect::<Vec<_>>()).unwrap();
+    let ca = Some(dir.path().join("home.pem"));
+    let token = Some(server.token(&["piha", "--agent"]));
+    let settings = Settings { url: url(0).parse().unwrap(), token, ca, insecure_http: false };
+    let shipment = ship::run(&sender.root, &Client::new(settings).unwrap()).unwrap();
+    assert_eq!((shipment.accepted, shipment.error), (2000, None));
+    let from = |path: &str| url(0) + path;
+    refused(
+        &["--from", &from("/elsewhere"), "--ca", &pem("home.pem")],
+        &["sends elsewhere to http://", "not followed"],
+    );
+    refused(&["--from", &from("/huge"), "--ca", &pem("home.pem")], &["more than 33554432 bytes"]);
+    refused(&["--from", &from("/endless"), "--ca", &pem("home.pem")], &["more than 33554432 bytes"]);
     refused(&["--from", &url(0), "--ca", &pem("stranger.pem")], &["not signed by the one in", "stranger.pem"]);
     refused(&["--from", &url(0)], &["signed by nobody whom this system believes", "--ca"]);
     refused(&["--from", &url(1), "--ca", &pem("home.pem")], &["has expired"]);
@@ -63,6 +95,54 @@ fn only_the_pinned_certificate_is_believed() {
     refused(&["--from", &url(0), "--ca", &pem("none.pem")], &["cannot take certificates from"]);
     refused(&["--from", &format!("https://{}", server.address)], &["cannot reach https://"]);
     refused(&["--from", &format!("http://127.0.0.1:{}", ports[0])], &["400"]);
+}
+
+#[test]
+fn without_curl_it_says_what_to_install() {
+    let (nowhere, home) = (tempfile::tempdir().unwrap(), Home::new());
+    let mut command = home.hlctl(&["mirror", "--from", "https://127.0.0.1:1"]);
+    let run = Run::of(command.env("PATH", nowhere.path()).output().unwrap());
+    assert!(run.code == 1 && run.err.contains("https needs curl, which is not on this machine"), "{run:?}");
+    assert!(run.err.contains("apt install curl"), "{run:?}");
+}
+
+#[test]
+fn the_token_is_in_no_list_of_processes() {
+    if !needs::program("curl") {
+        return;
+    }
+    let (dir, home) = (tempfile::tempdir().unwrap(), Home::new());
+    let (file, token) = (dir.path().join("token"), format!("hush-{}", free_port()));
+    std::fs::write(&file, &token).unwrap();
+    // It takes the connection and says nothing, so curl waits for the handshake.
+    let url = format!("https://{}", answering(None));
+    let mut command = home.hlctl(&["mirror", "--from", &url, "--token-file", &file.display().to_string()]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let read = |pid: &str, name: &str| {
+        String::from_utf8_lossy(&std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default()).into_owned()
+    };
+    let parent = |pid: &str| read(pid, "stat").rsplit(')').next().unwrap().split(' ').nth(2).map(str::to_owned);
+    let hlctl = Some(child.id().to_string());
+    let pids = || {
+        let entries = std::fs::read_dir("/proc").unwrap().flatten();
+        entries
+            .filter_map(|e| e.file_name().into_string().ok())
+            .filter(|n| n.parse::<i32>().is_ok())
+            .collect::<Vec<_>>()
+    };
+    let began = Instant::now();
+    let curl = loop {
+        let found = pids().into_iter().find(|pid| parent(pid) == hlctl && read(pid, "cmdline").starts_with("curl\0-q"));
+        if let Some(curl) = found {
+            break curl;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60) && child.try_wait().unwrap().is_none(), "no curl was seen");
+    };
+    for pid in pids() {
+        assert!(!read(&pid, "cmdline").contains(&token), "{}", read(&pid, "cmdline"));
+    }
+    assert!(!read(&curl, "environ").contains(&token));
+    assert_eq!(child.wait().unwrap().code(), Some(1));
 }
 
 #[test]

@@ -15,8 +15,8 @@ const MIRROR: Page = Page {
         "Where the control plane is gone, damaged, or not one at all, the world that was brought last stays. After ten \
          minutes `status --check` says that a person is needed. What only has grown older is written once a minute.",
         "Over `http://` it speaks to this machine, private addresses and Tailscale (100.64.0.0/10, fd7a:115c:a1e0::/48) \
-         alone; elsewhere give `https://`, or `--insecure-http`. With `--ca` the certificates of that file are believed \
-         and no others, else those that the system believes. Redirects are not followed, and no proxy is used.",
+         alone; elsewhere give `https://`, which is spoken by the system's `curl`, or `--insecure-http`. With `--ca` \
+         the certificates of that file are believed and no others, else those that the system believes. Redirects are not followed, and no proxy is used.",
         "Where the control plane has `serve: {read: token}`, a reader's token is needed. It is read from a file or from \
          the systemd credential `hlctl-token`, never from the command line.",
     ],
