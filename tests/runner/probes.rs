@@ -135,7 +135,7 @@ fn https_from_here_and_over_a_real_sshd() {
     };
     let _nginx = far::Nginx::start(dir.path(), &ports.map(server).concat(), ports[0].1);
     let (believed, stranger, home) = (ports[0].1.to_string(), ports[1].1.to_string(), format!("{at}/home.pem"));
-    let variables = [("PORT", &*believed), ("STRANGER", &*stranger), ("SSL_CERT_FILE", &*home)];
+    let variables = [("PORT", &*believed), ("STRANGER", &*stranger), ("CURL_CA_BUNDLE", &*home)];
     run_ignored("probes::https_over_sshd::", &sshd.bin(), &variables);
 }
 
