@@ -32,6 +32,8 @@ impl Lab {
         let lab = Lab { dir: tempfile::tempdir().unwrap(), prefix: format!("hla{}x{number}", std::process::id()) };
         assert_eq!(lab.run(&["init"]).status.code(), Some(0));
         lab.services("services: []\n");
+        // How full this machine's disk is says nothing here.
+        lab.put("root/config.yaml", "agent: {disk_high: 100}\n");
         lab
     }
 
