@@ -166,12 +166,16 @@ impl Lab {
         std::fs::read_to_string(self.path(node).join(format!("{verb}.log"))).unwrap_or_default()
     }
 
-    /// Returns the status of a service of `edge` in a node's world.
-    pub fn status(&self, node: &str, service: &str) -> String {
+    /// Returns what a node's world says of a service of `edge`.
+    pub fn row(&self, node: &str, service: &str) -> Value {
         let world: Value = serde_json::from_str(&self.read(node, "world/services.json")).unwrap_or_default();
         let mut rows = world["services"].as_array().into_iter().flatten();
-        let row = rows.find(|r| r["node"] == "edge" && r["service"] == service);
-        row.map_or("unknown", |r| r["status"].as_str().unwrap()).to_owned()
+        rows.find(|r| r["node"] == "edge" && r["service"] == service).cloned().unwrap_or_default()
+    }
+
+    /// Returns the status of a service of `edge` in a node's world.
+    pub fn status(&self, node: &str, service: &str) -> String {
+        self.row(node, service)["status"].as_str().unwrap_or("unknown").to_owned()
     }
 
     /// Asserts that a server's log tells of no panic.
