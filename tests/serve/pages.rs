@@ -56,6 +56,7 @@ fn an_empty_root_teaches_what_to_do_next() {
     let server = Server::start("");
     let page = server.get("/");
     assert_eq!(page.status, 200);
+    assert!(page.body.contains("Nothing to watch yet"), "{}", page.body);
     assert!(page.body.contains("hlctl ingest") && page.body.contains("services.yaml"), "{}", page.body);
 }
 

@@ -116,7 +116,9 @@ fn verdict(call: &Call<'_>, summary: &Summary) -> Value {
         count(summary.nodes.total, "node")
     );
     let old = observed.filter(|at| call.now.since(*at) > crate::flow::status::OLD_PASS_MS);
+    let is_empty = summary.as_of.is_none() && summary.nodes.total == 0;
     let words = match (old, needs(summary)) {
+        _ if is_empty => "Nothing to watch yet".into(),
         (Some(at), _) => format!("Nobody has looked for {}", span(call.now.since(at))),
         (None, 0) => "All quiet".into(),
         (None, 1) => "1 thing needs you".into(),
