@@ -4,8 +4,9 @@
 
 use hlctl::flow::action::ActionType;
 use hlctl::flow::desired::{Desired, HostError};
+use hlctl::flow::hostfile;
 use hlctl::flow::plan::Plan;
-use hlctl::flow::{config, hostfile};
+use hlctl::flow::yaml::YamlError;
 use hlctl::store::hosts;
 use hlctl::store::root::Root;
 use libfuzzer_sys::fuzz_target;
@@ -25,12 +26,8 @@ fuzz_target!(|bytes: &[u8]| {
     for error in [
         services.and_then(|text| hostfile::parse_services(text).err()),
         host.and_then(|text| hostfile::parse_host(text).err()),
-        config.and_then(|text| config::parse(text).err()),
-    ]
-    .into_iter()
-    .flatten()
-    {
-        assert!(error.line > 0 && error.column > 0 && !error.message.is_empty(), "{error:?}");
+    ] {
+        has_place(error);
     }
     DIR.with(|dir| {
         let folder = dir.path().join("hosts/piha");
@@ -44,7 +41,8 @@ fuzz_target!(|bytes: &[u8]| {
                 None => drop(std::fs::remove_file(path)),
             }
         }
-        let _ = hlctl::store::config::read(&Root::open(dir.path()).expect("the root is there"));
+        let root = Root::open(dir.path()).expect("the root is there");
+        has_place(hlctl::store::config::read(&root).err().map(|e| e.error));
         let node = "piha".parse().expect("a name");
         let desired = Desired::assemble(hosts::read(&dir.path().join("hosts"), Some(&node), None));
         let errors = desired.errors().map(HostError::to_string).count();
@@ -55,6 +53,10 @@ fuzz_target!(|bytes: &[u8]| {
         let _ = desired.shared_ids();
     });
 });
+
+fn has_place(error: Option<YamlError>) {
+    assert!(error.is_none_or(|e| e.line > 0 && e.column > 0 && !e.message.is_empty()));
+}
 
 fn plans(host: &hlctl::flow::desired::Host) {
     for kind in ActionType::ALL {

@@ -326,6 +326,18 @@ mod tests {
     }
 
     #[test]
+    fn brackets_are_counted_eight_bytes_at_once() {
+        let mut rng = fastrand::Rng::with_seed(3);
+        for length in (0..300).chain([5000]) {
+            let text: String = (0..length)
+                .map(|_| *rng.choice(&['[', '{', ']', '}', 'Z', 'z', '\0', '\x7f', ';', 'é']).unwrap())
+                .collect();
+            assert_eq!(hlctl_line::opened(&text), text.matches(['[', '{']).count(), "{text:?}");
+        }
+        assert_eq!(hlctl_line::opened(&"[".repeat(5000)), 5000);
+    }
+
+    #[test]
     fn brackets_in_strings_and_a_hundred_levels_are_no_depth() {
         let flat = format!(r#"{{"ts":1795418000,"node":"a","type":"t","details":"\"{}"}}"#, "[".repeat(500));
         assert!(parse(&flat).is_ok());

@@ -44,9 +44,20 @@ pub fn fields(text: &str) -> Option<Fields<'_>> {
 /// Returns how many brackets and braces are opened in a text, those in strings included.
 #[inline(never)]
 pub fn opened(text: &str) -> usize {
-    // In blocks whose count fits a byte, which the compiler turns into vector code.
-    let opens = |block: &[u8]| block.iter().fold(0u8, |sum, b| sum + u8::from(matches!(b, b'[' | b'{')));
-    text.as_bytes().chunks(255).map(|block| usize::from(opens(block))).sum()
+    // Eight bytes at once by hand: the last step of a build for size turns no loop into vector code, not even this one.
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    // As many as a byte can count.
+    let count = |block: &[[u8; 8]]| -> usize {
+        let lanes = block.iter().fold(0u64, |lanes, word| {
+            // A brace is a bracket with one bit more. What is none of the two keeps a bit, which carries into the top.
+            let other = (u64::from_le_bytes(*word) | (0x20 * ONES)) ^ (0x7b * ONES);
+            let top = ((other & (0x7f * ONES)) + 0x7f * ONES) | other;
+            lanes + ((!top >> 7) & ONES)
+        });
+        lanes.to_le_bytes().into_iter().map(usize::from).sum()
+    };
+    words.chunks(255).map(count).sum::<usize>() + rest.iter().filter(|b| matches!(b, b'[' | b'{')).count()
 }
 
 /// Returns whether a text is not empty, begins with a letter or a digit and holds nothing but those and `. _ -`.
