@@ -18,4 +18,4 @@ pub mod ended;
 pub mod audit;
 pub mod tokens;
 pub mod sessions;
-pub mod trace;
+pub mod watch;

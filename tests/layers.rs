@@ -60,7 +60,7 @@ enum Rooms {
 
 const BANS: [Ban; 7] = [
     Ban {
-        rule: "the HTTP engine is named in one file only",
+        rule: "the HTTP engine is named in its own room only",
         names: &["hyper::", "hyper_util::", "http_body_util::", "tokio::"],
         except: &[],
         rooms: Rooms::Only(&["web/engine"]),

@@ -10,6 +10,7 @@ use crate::cli;
 use crate::context::Context;
 use crate::fail::{Advised, Result};
 use crate::flow::action::ActionId;
+use crate::flow::desired::Desired;
 use crate::flow::lifecycle::State;
 use crate::flow::plan::{Fetched, Plan};
 use crate::flow::reconcile;
@@ -45,9 +46,13 @@ pub struct Planned {
 
 /// Makes the plans of the selected actions.
 pub fn run(cx: &Context, args: &cli::PlanArgs) -> Result<PlanReport> {
+    of(cx, &cx.desired()?, args)
+}
+
+/// Makes the plans of the selected actions, the desired state being known.
+pub fn of(cx: &Context, desired: &Desired, args: &cli::PlanArgs) -> Result<PlanReport> {
     let root = cx.root()?;
-    let desired = cx.desired()?;
-    let cx = &cx.knowing(&desired);
+    let cx = &cx.knowing(desired);
     let mut entries = match &args.id {
         Some(id) => {
             let places = actions::find(&root, id).map_err(NotDone::from).advised()?;
@@ -55,7 +60,7 @@ pub fn run(cx: &Context, args: &cli::PlanArgs) -> Result<PlanReport> {
             vec![places.current().cloned().ok_or_else(unknown).advised()?]
         }
         None => {
-            let node = args.node.as_ref().map(|node| select::known_node(&desired, node)).transpose()?;
+            let node = args.node.as_ref().map(|node| select::known_node(desired, node)).transpose()?;
             let mut entries = actions::list(&root, &[State::Pending, State::Approved])?.entries;
             entries.retain(|e| node.as_ref().is_none_or(|node| desired.canonical(&e.action.node) == *node));
             entries
@@ -65,7 +70,7 @@ pub fn run(cx: &Context, args: &cli::PlanArgs) -> Result<PlanReport> {
     if args.fetch {
         super::queue::refuse_mirror(&root)?;
         for entry in &mut entries {
-            if let Err(why) = fetch::into(cx, &root, &desired, entry) {
+            if let Err(why) = fetch::into(cx, &root, desired, entry) {
                 failed.insert(entry.action.id.clone(), why);
             }
         }
@@ -73,7 +78,7 @@ pub fn run(cx: &Context, args: &cli::PlanArgs) -> Result<PlanReport> {
     let planned = |entry: &Entry| {
         let action = &entry.action;
         let made = reconcile::make_plan(
-            &desired,
+            desired,
             &action.node,
             action.service.as_ref(),
             action.kind,

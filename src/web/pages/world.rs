@@ -3,7 +3,8 @@
 use minijinja::{Value, context};
 
 use super::history::{self, Span};
-use super::{Answer, Page, clean, maybe_stamp, render, summary};
+use super::{Answer, Page, clean, maybe_stamp, render, state};
+use crate::commands;
 use crate::fail::Advised;
 use crate::flow::desired::Desired;
 use crate::flow::lifecycle::State;
@@ -32,10 +33,9 @@ fn standing_tone(standing: NodeStanding) -> &'static str {
 }
 
 /// Returns the nodes as cards.
-pub fn node_cards(call: &Call<'_>, summary: &Summary) -> Result<Vec<Value>, Refusal> {
-    let desired = call.app.cx.desired()?;
-    let (_, nodes) = world_of(call, &desired)?;
-    Ok(summary.node_lines.iter().map(|line| card(call, &desired, &nodes, line)).collect())
+pub fn node_cards(call: &Call<'_>, desired: &Desired, summary: &Summary) -> Result<Vec<Value>, Refusal> {
+    let (_, nodes) = world_of(call, desired)?;
+    Ok(summary.node_lines.iter().map(|line| card(call, desired, &nodes, line)).collect())
 }
 
 fn card(call: &Call<'_>, desired: &Desired, nodes: &Nodes, line: &NodeLine) -> Value {
@@ -69,16 +69,15 @@ fn card(call: &Call<'_>, desired: &Desired, nodes: &Nodes, line: &NodeLine) -> V
 
 /// Returns the page of the nodes.
 pub fn nodes(call: &Call<'_>) -> Answer {
-    let summary = summary(call)?;
-    let cards = node_cards(call, &summary)?;
+    let (desired, summary) = state(call)?;
+    let cards = node_cards(call, &desired, &summary)?;
     let page = Page { template: "nodes.html", name: "nodes", digest: Some(String::new()) };
     render(call, &page, Some(&summary), context! { nodes => cards })
 }
 
 /// Returns the page of the services.
 pub fn services(call: &Call<'_>) -> Answer {
-    let summary = summary(call)?;
-    let desired = call.app.cx.desired()?;
+    let (desired, summary) = state(call)?;
     let (services, _) = world_of(call, &desired)?;
     let mut rows = Vec::new();
     for line in &summary.node_lines {
@@ -124,7 +123,7 @@ pub fn service(call: &Call<'_>) -> Answer {
     if row.is_none() && wanted.is_none() {
         return Err(unknown());
     }
-    let summary = summary(call)?;
+    let summary = commands::status::of(&call.app.cx, &desired)?;
     let past = history::read(&call.app.root, &desired, &node, &service, call.now)?;
     let drift = summary.drift.iter().find(|d| d.node == node && d.service.as_ref() == Some(&service));
     let mut others: Vec<_> =
@@ -147,6 +146,7 @@ pub fn service(call: &Call<'_>) -> Answer {
         day => past.strip(call.now, Span::DAY), week => past.strip(call.now, Span::WEEK), cut => past.cut,
         events => past.newest(call.now), actions => others.iter().take(10).map(|e| super::queue::line(call, e)).collect::<Vec<_>>(),
     };
-    let page = Page { template: "service.html", name: "service", digest: Some(String::new()) };
+    let page =
+        Page { template: "service.html", name: "service", digest: Some(format!("?node={node}&service={service}")) };
     render(call, &page, Some(&summary), own)
 }
