@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWrite;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::App;
@@ -36,6 +36,10 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 const DRAIN_TIME: Duration = Duration::from_secs(10);
 /// Threads for handlers.
 const POOL: usize = 4;
+/// From how many KiB on an answer is a large one, and how many KiB of these may be on their way together: a client
+/// that does not read holds what it asked for.
+const LARGE: usize = 32;
+const LARGE_TOGETHER: usize = 16 * 1024;
 
 /// Answers requests until SIGTERM or SIGINT; then those in work are ended.
 pub fn run(app: Arc<App>, listener: std::net::TcpListener) -> io::Result<()> {
@@ -56,6 +60,7 @@ async fn accept(app: Arc<App>, listener: std::net::TcpListener) -> io::Result<()
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (stop, stopping) = watch::channel(false);
+    let large = Arc::new(Semaphore::new(LARGE_TOGETHER));
     let census = Arc::new(Census::new(census::connections_allowed()));
     let mut beats = super::notify::watchdog().map(tokio::time::interval);
     let _ = super::notify::ready();
@@ -64,7 +69,8 @@ async fn accept(app: Arc<App>, listener: std::net::TcpListener) -> io::Result<()
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
                     let Some(place) = census.place(peer, app.trusts(peer.ip().to_canonical())) else { continue };
-                    tokio::spawn(connection(app.clone(), stream, peer.ip().to_canonical(), place, stopping.clone()));
+                    let door = Door { app: app.clone(), peer: peer.ip().to_canonical(), large: large.clone() };
+                    tokio::spawn(connection(door, stream, place, stopping.clone()));
                 }
                 // Descriptors or memory are used up: those that are connected go on and will free some.
                 Err(_) => sleep(Duration::from_millis(100)).await,
@@ -96,19 +102,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn connection(
+/// What the requests of a connection have in common.
+#[derive(Clone)]
+struct Door {
     app: Arc<App>,
-    stream: TcpStream,
     peer: IpAddr,
-    _place: Place,
-    mut stopping: watch::Receiver<bool>,
-) {
+    /// KiB of large answers that may still set out.
+    large: Arc<Semaphore>,
+}
+
+async fn connection(door: Door, stream: TcpStream, _place: Place, mut stopping: watch::Receiver<bool>) {
     let _ = stream.set_nodelay(true);
     let pace = Arc::new(Mutex::new(Pace::new()));
     let guarded = Guarded::new(stream, pace.clone());
     let service = {
         let pace = pace.clone();
-        service_fn(move |request| answer(app.clone(), pace.clone(), peer, request))
+        service_fn(move |request| answer(door.clone(), pace.clone(), request))
     };
     let mut connection = http1::Builder::new()
         .half_close(true)
@@ -138,11 +147,11 @@ async fn connection(
 }
 
 async fn answer(
-    app: Arc<App>,
+    door: Door,
     pace: Arc<Mutex<Pace>>,
-    peer: IpAddr,
     request: hyper::Request<Incoming>,
 ) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
+    let Door { app, peer, large } = door;
     lock(&pace).enter(Phase::Working);
     let (parts, body) = request.into_parts();
     let head = Head {
@@ -160,7 +169,12 @@ async fn answer(
         Err(refusal) => (app.refuse(&refusal, as_page), true),
     };
     lock(&pace).enter(Phase::Writing);
-    Ok(convert(response, ends))
+    let sent = convert(response, &large).map_err(|refusal| app.refuse(&refusal, as_page));
+    let mut sent = sent.or_else(|refused| convert(refused, &large)).unwrap_or_default();
+    if ends {
+        sent.headers_mut().insert(hyper::header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(sent)
 }
 
 /// Answers a request, or refuses it in a way after which the connection is of no use.
@@ -210,9 +224,18 @@ async fn in_pool<T: Send + 'static>(
     done.unwrap_or_else(|_| Err(Refusal::new(500, "this request met a bug in hlctl")))
 }
 
-fn convert(response: Response, ends: bool) -> hyper::Response<Full<Bytes>> {
+/// Makes hyper's response; refuses where too many large ones are on their way.
+fn convert(response: Response, large: &Arc<Semaphore>) -> Result<hyper::Response<Full<Bytes>>, Refusal> {
     let body = match response.body {
         Body::Static(bytes) => Bytes::from_static(bytes),
+        Body::Owned(bytes) if bytes.len() / 1024 >= LARGE => {
+            let size = u32::try_from(bytes.len() / 1024).unwrap_or(u32::MAX);
+            let place = large
+                .clone()
+                .try_acquire_many_owned(size)
+                .map_err(|_| Refusal::new(429, "too many large answers are on their way").with("retry-after", "5"))?;
+            Bytes::from_owner(Large { bytes, _place: place })
+        }
         Body::Owned(bytes) => Bytes::from(bytes),
         Body::Shared(bytes) => Bytes::from_owner(SharedBytes(bytes)),
     };
@@ -228,10 +251,19 @@ fn convert(response: Response, ends: bool) -> hyper::Response<Full<Bytes>> {
             made.headers_mut().append(name, value);
         }
     }
-    if ends {
-        made.headers_mut().insert(hyper::header::CONNECTION, HeaderValue::from_static("close"));
+    Ok(made)
+}
+
+/// A large answer, which has its place among those on their way until it is sent or given up.
+struct Large {
+    bytes: Vec<u8>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Large {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
-    made
 }
 
 /// Lets a response share its bytes with a cache.

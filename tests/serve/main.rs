@@ -11,3 +11,4 @@ mod attacks;
 mod pages;
 mod browser;
 mod tools;
+mod systemd;
