@@ -39,7 +39,7 @@ const POOL: usize = 4;
 /// From how many KiB on an answer is a large one, and how many KiB of these may be on their way together: a client
 /// that does not read holds what it asked for.
 const LARGE: usize = 32;
-const LARGE_TOGETHER: usize = 16 * 1024;
+const LARGE_TOGETHER: usize = 8 * 1024;
 
 /// Answers requests until SIGTERM or SIGINT; then those in work are ended.
 pub fn run(app: Arc<App>, listener: std::net::TcpListener) -> io::Result<()> {
@@ -229,7 +229,8 @@ fn convert(response: Response, large: &Arc<Semaphore>) -> Result<hyper::Response
     let body = match response.body {
         Body::Static(bytes) => Bytes::from_static(bytes),
         Body::Owned(bytes) if bytes.len() / 1024 >= LARGE => {
-            let size = u32::try_from(bytes.len() / 1024).unwrap_or(u32::MAX);
+            // One alone may always set out.
+            let size = u32::try_from((bytes.len() / 1024).min(LARGE_TOGETHER)).unwrap_or(u32::MAX);
             let place = large
                 .clone()
                 .try_acquire_many_owned(size)
