@@ -53,7 +53,7 @@ pub enum Kind<'a> {
     Unknown,
 }
 
-/// One event, checked. Names are names by [`check_name`].
+/// One event, checked. Names are names by [`check_name`](super::name::check_name).
 #[derive(Debug, Clone)]
 pub struct Event<'a> {
     /// When it happened.

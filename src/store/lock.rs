@@ -3,8 +3,9 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
-use rustix::fs::OFlags;
+use rustix::fs::{OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 
 use super::atomic::WriteError;
 use super::root::Root;
@@ -33,10 +34,15 @@ impl Lock {
         Ok(Lock { file })
     }
 
-    /// Sets the lock file's times to now, which is how a pass says that it ended. Not synced.
-    pub fn touch(&self) -> std::io::Result<()> {
-        let now = rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW as _ };
-        let times = rustix::fs::Timestamps { last_access: now, last_modification: now };
+    /// Sets the lock file's modification to now, which is how a pass says that it ended, and its access to when it
+    /// began. Not synced.
+    pub fn touch(&self, took: Duration) -> std::io::Result<()> {
+        let special = |which| Timespec { tv_sec: 0, tv_nsec: which };
+        let (now, as_it_is) = (special(UTIME_NOW as _), special(UTIME_OMIT as _));
+        rustix::fs::futimens(&self.file, &Timestamps { last_access: now, last_modification: now })?;
+        let began = self.file.metadata()?.modified()?.checked_sub(took);
+        let began = began.and_then(|at| Timespec::try_from(at.duration_since(UNIX_EPOCH).ok()?).ok());
+        let times = Timestamps { last_access: began.unwrap_or(now), last_modification: as_it_is };
         rustix::fs::futimens(&self.file, &times).map_err(Into::into)
     }
 }

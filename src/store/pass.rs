@@ -1,7 +1,9 @@
-//! The record of each pass: its lock, when it last ended (the lock's mtime) and how (`state/PASS.json`).
+//! The record of each pass: its lock, when it last began and ended (the lock's access and modification) and how
+//! (`state/PASS.json`).
 //! What a pass found lies elsewhere; a pass that changed nothing leaves nothing but the touch of its lock.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -33,12 +35,13 @@ pub struct Pass<'a> {
     root: &'a Root,
     name: &'static str,
     lock: Lock,
+    began: Instant,
 }
 
 impl<'a> Pass<'a> {
     /// Starts a pass, unless another one of its kind is running.
     pub fn start(root: &'a Root, name: &'static str) -> Result<Option<Pass<'a>>, WriteError> {
-        Ok(Lock::try_take(root, name)?.map(|lock| Pass { root, name, lock }))
+        Ok(Lock::try_take(root, name)?.map(|lock| Pass { root, name, lock, began: Instant::now() }))
     }
 
     /// Ends the pass: its record is written if it changed, its lock touched.
@@ -48,7 +51,7 @@ impl<'a> Pass<'a> {
         let mut bytes = serde_json::to_vec_pretty(&record).expect("a record of strings and numbers serializes");
         bytes.push(b'\n');
         self.root.write(&path, &bytes)?;
-        self.lock.touch().map_err(|e| WriteError::at(&path, "touch the lock of", e))
+        self.lock.touch(self.began.elapsed()).map_err(|e| WriteError::at(&path, "touch the lock of", e))
     }
 }
 
@@ -57,6 +60,8 @@ impl<'a> Pass<'a> {
 pub struct LastRun {
     /// When it ended.
     pub finished: Stamp,
+    /// How long it took, unless the lock was read since: then nobody knows.
+    pub took: Option<Duration>,
     /// How it ended.
     pub record: PassRecord,
 }
@@ -65,7 +70,36 @@ pub struct LastRun {
 pub fn last_run(root: &Root, name: &str) -> Option<LastRun> {
     let record = std::fs::read(root.state(&format!("{name}.json"))).ok()?;
     let record = json::from_bytes(&record).ok()?;
-    let modified = std::fs::metadata(root.state(&format!("{name}.lock"))).ok()?.modified().ok()?;
+    let lock = std::fs::metadata(root.state(&format!("{name}.lock"))).ok()?;
+    let modified = lock.modified().ok()?;
+    let took = lock.accessed().ok().and_then(|began| modified.duration_since(began).ok());
     let since_epoch = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
-    Some(LastRun { finished: Stamp::from_millis(i64::try_from(since_epoch.as_millis()).ok()?), record })
+    Some(LastRun { finished: Stamp::from_millis(i64::try_from(since_epoch.as_millis()).ok()?), took, record })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pass_that_changed_nothing_says_when_it_ended_and_how_long_it_took() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        let written = || std::fs::metadata(root.state("observe.json")).unwrap().modified().unwrap();
+        let run = || {
+            let pass = Pass::start(&root, "observe").unwrap().unwrap();
+            let pass = Pass { began: pass.began.checked_sub(Duration::from_secs(90)).unwrap(), ..pass };
+            pass.end(None, BTreeMap::new()).unwrap();
+            last_run(&root, "observe").unwrap()
+        };
+        let (first, first_written) = (run(), written());
+        assert!(first.took.unwrap() >= Duration::from_secs(90) && first.took.unwrap() < Duration::from_secs(180));
+        std::thread::sleep(Duration::from_millis(20));
+        let second = run();
+        assert!(second.finished > first.finished && second.record == first.record);
+        assert_eq!(written(), first_written);
+        // Taking the lock moves nothing.
+        drop(Pass::start(&root, "observe").unwrap().unwrap());
+        assert_eq!(last_run(&root, "observe").unwrap(), second);
+    }
 }
