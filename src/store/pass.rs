@@ -1,9 +1,9 @@
-//! The record of each pass: its lock, when it last began and ended (the lock's access and modification) and how
+//! The record of each pass: its lock, when it last ended and how long it took (the lock's modification and access) and how
 //! (`state/PASS.json`).
 //! What a pass found lies elsewhere; a pass that changed nothing leaves nothing but the touch of its lock.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,9 @@ use super::lock::Lock;
 use super::root::Root;
 use crate::flow::json;
 use crate::flow::time::Stamp;
+
+/// Longer than any pass takes: an access that is later than this after 1970 is one of somebody who read the lock.
+const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
 /// The passes whose age `status` shows, in the order of the loop.
 pub const SHOWN: [&str; 3] = ["observe", "reconcile", "execute"];
@@ -72,8 +75,9 @@ pub fn last_run(root: &Root, name: &str) -> Option<LastRun> {
     let record = json::from_bytes(&record).ok()?;
     let lock = std::fs::metadata(root.state(&format!("{name}.lock"))).ok()?;
     let modified = lock.modified().ok()?;
-    let took = lock.accessed().ok().and_then(|began| modified.duration_since(began).ok());
-    let since_epoch = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
+    let took =
+        lock.accessed().ok().and_then(|took| took.duration_since(UNIX_EPOCH).ok()).filter(|took| *took < LONGEST);
+    let since_epoch = modified.duration_since(UNIX_EPOCH).ok()?;
     Some(LastRun { finished: Stamp::from_millis(i64::try_from(since_epoch.as_millis()).ok()?), took, record })
 }
 

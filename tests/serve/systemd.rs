@@ -102,7 +102,11 @@ fn what_is_in_work_is_ended_and_nothing_new_is_begun() {
     assert!(refused, "no new connections");
     stream.write_all(rest.as_bytes()).unwrap();
     let answer = Answer::of(&to_end(&mut stream));
-    assert_eq!((answer.status, answer.body.as_str()), (200, "{\"accepted\":1,\"rejected\":[]}\n"), "{answer:?}");
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (200, "{\"accepted\":1,\"rejected\":[],\"rejected_total\":0}\n"),
+        "{answer:?}"
+    );
     assert_eq!(server.child.wait().unwrap().code(), Some(0));
 }
 
