@@ -51,7 +51,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand serve 'Serve the pages and the API'
             cand token 'Make, list and revoke the tokens of operators, readers and agents'
             cand check 'Lint config.yaml and the host files'
-            cand digest 'Print the world as Markdown'
+            cand digest 'Print the world as Markdown, or a part of it'
             cand demo 'Play a homelab of three nodes in a temporary root'
             cand completions 'Print a shell''s completions'
             cand man 'Print the man page of hlctl, or of one command'
@@ -417,6 +417,9 @@ set edit:completion:arg-completer[hlctl] = {|@words|
         }
         &'hlctl;digest'= {
             cand --max 'Most bytes'
+            cand --node 'Only this node, also under its aliases'
+            cand --service 'Only this service of the node'
+            cand --action 'Only this action, with the end of its output'
             cand --root 'Data directory [default: HLCTL_ROOT, else /opt/homelab]'
             cand --hosts 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]'
             cand --color 'When to use colours'
@@ -482,7 +485,7 @@ set edit:completion:arg-completer[hlctl] = {|@words|
             cand serve 'Serve the pages and the API'
             cand token 'Make, list and revoke the tokens of operators, readers and agents'
             cand check 'Lint config.yaml and the host files'
-            cand digest 'Print the world as Markdown'
+            cand digest 'Print the world as Markdown, or a part of it'
             cand demo 'Play a homelab of three nodes in a temporary root'
             cand completions 'Print a shell''s completions'
             cand man 'Print the man page of hlctl, or of one command'

@@ -56,7 +56,7 @@ complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "audit" -d 'Show the aud
 complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "serve" -d 'Serve the pages and the API'
 complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "token" -d 'Make, list and revoke the tokens of operators, readers and agents'
 complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "check" -d 'Lint config.yaml and the host files'
-complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "digest" -d 'Print the world as Markdown'
+complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "digest" -d 'Print the world as Markdown, or a part of it'
 complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "demo" -d 'Play a homelab of three nodes in a temporary root'
 complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "completions" -d 'Print a shell\'s completions'
 complete -c hlctl -n "__fish_hlctl_needs_command" -f -a "man" -d 'Print the man page of hlctl, or of one command'
@@ -350,6 +350,9 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand check" -l json -d 'Print JSO
 complete -c hlctl -n "__fish_hlctl_using_subcommand check" -s v -l verbose -d 'Say more on stderr'
 complete -c hlctl -n "__fish_hlctl_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hlctl -n "__fish_hlctl_using_subcommand digest" -l max -d 'Most bytes' -r
+complete -c hlctl -n "__fish_hlctl_using_subcommand digest" -l node -d 'Only this node, also under its aliases' -r
+complete -c hlctl -n "__fish_hlctl_using_subcommand digest" -l service -d 'Only this service of the node' -r
+complete -c hlctl -n "__fish_hlctl_using_subcommand digest" -l action -d 'Only this action, with the end of its output' -r
 complete -c hlctl -n "__fish_hlctl_using_subcommand digest" -l root -d 'Data directory [default: HLCTL_ROOT, else /opt/homelab]' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand digest" -l hosts -d 'Desired state [default: HLCTL_HOSTS, else hosts/ in the root]' -r -F
 complete -c hlctl -n "__fish_hlctl_using_subcommand digest" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
@@ -407,7 +410,7 @@ complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_su
 complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute mirror prune agent events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "serve" -d 'Serve the pages and the API'
 complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute mirror prune agent events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "token" -d 'Make, list and revoke the tokens of operators, readers and agents'
 complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute mirror prune agent events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "check" -d 'Lint config.yaml and the host files'
-complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute mirror prune agent events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "digest" -d 'Print the world as Markdown'
+complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute mirror prune agent events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "digest" -d 'Print the world as Markdown, or a part of it'
 complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute mirror prune agent events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "demo" -d 'Play a homelab of three nodes in a temporary root'
 complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute mirror prune agent events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "completions" -d 'Print a shell\'s completions'
 complete -c hlctl -n "__fish_hlctl_using_subcommand help; and not __fish_seen_subcommand_from init observe reconcile execute mirror prune agent events ingest approve reject actions show logs request plan status silence audit serve token check digest demo completions man help" -f -a "man" -d 'Print the man page of hlctl, or of one command'

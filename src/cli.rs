@@ -109,7 +109,7 @@ pub enum Command {
     },
     /// Lint config.yaml and the host files
     Check,
-    /// Print the world as Markdown
+    /// Print the world as Markdown, or a part of it
     Digest(DigestArgs),
     /// Play a homelab of three nodes in a temporary root
     Demo(Demo),
@@ -574,12 +574,21 @@ pub struct TokenRevoke {
     pub name: String,
 }
 
-/// Print the world as Markdown
+/// Print the world as Markdown, or a part of it
 #[derive(Debug, Args)]
 pub struct DigestArgs {
     /// Most bytes
     #[arg(long, value_name = "BYTES", default_value_t = 32 * 1024)]
     pub max: usize,
+    /// Only this node, also under its aliases
+    #[arg(long = "node", value_name = "NODE", conflicts_with = "action")]
+    pub select_node: Option<NodeName>,
+    /// Only this service of the node
+    #[arg(long, value_name = "NAME", requires = "select_node")]
+    pub service: Option<ServiceName>,
+    /// Only this action, with the end of its output
+    #[arg(long, value_name = "ID")]
+    pub action: Option<ActionId>,
 }
 
 /// Play a homelab of three nodes in a temporary root

@@ -15,6 +15,8 @@ pub struct Fail {
     pub advice: Option<String>,
     /// How the program ends because of it.
     pub exit: Exit,
+    /// Whether what was named is not there.
+    pub unknown: bool,
 }
 
 impl fmt::Display for Fail {
@@ -28,7 +30,7 @@ impl std::error::Error for Fail {}
 impl Fail {
     /// Makes an error with advice; the program ends with 1.
     pub fn new(message: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { message: message.into(), advice: Some(advice.into()), exit: Exit::Failed }
+        Self { message: message.into(), advice: Some(advice.into()), exit: Exit::Failed, unknown: false }
     }
 }
 
@@ -37,9 +39,14 @@ pub fn fail(message: impl Into<String>, advice: impl Into<String>) -> color_eyre
     Fail::new(message, advice).into()
 }
 
+/// Makes the error of a name that stands for nothing; the program ends with 1.
+pub fn unknown(message: impl Into<String>, advice: impl Into<String>) -> color_eyre::Report {
+    Fail { message: message.into(), advice: Some(advice.into()), exit: Exit::Failed, unknown: true }.into()
+}
+
 /// Makes an error of the command line; the program ends with 2.
 pub fn usage(message: impl Into<String>, advice: impl Into<String>) -> color_eyre::Report {
-    Fail { message: message.into(), advice: Some(advice.into()), exit: Exit::Usage }.into()
+    Fail { message: message.into(), advice: Some(advice.into()), exit: Exit::Usage, unknown: false }.into()
 }
 
 macro_rules! advised {
@@ -74,6 +81,11 @@ impl<T, E: Into<Fail>> Advised<T> for std::result::Result<T, E> {
     fn advised(self) -> Result<T> {
         self.map_err(|e| e.into().into())
     }
+}
+
+/// Returns whether a report says that what was named is not there.
+pub fn is_unknown(report: &color_eyre::Report) -> bool {
+    report.chain().filter_map(|e| e.downcast_ref::<Fail>()).any(|fail| fail.unknown)
 }
 
 /// Returns the advice and the exit code that a report carries.

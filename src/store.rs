@@ -23,4 +23,4 @@ pub mod sessions;
 pub mod batches;
 pub mod spool;
 pub mod mirror;
-pub mod trace;
+pub mod watch;

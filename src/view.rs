@@ -97,7 +97,9 @@ impl Style {
 /// Returns a text that cannot do anything to a terminal: control characters, and those that reorder what is
 /// shown, are written as escapes. A newline stays only in [`clean_lines`].
 pub fn clean(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_hostile) {
+    // Nearly all of it is plain.
+    let plain = text.bytes().all(|b| matches!(b, b' '..=b'~'));
+    if plain || !text.chars().any(is_hostile) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 16);
@@ -113,6 +115,9 @@ pub fn clean(text: &str) -> Cow<'_, str> {
 
 /// Returns a text of several lines, each clean.
 pub fn clean_lines(text: &str) -> String {
+    if text.bytes().all(|b| matches!(b, b' '..=b'~' | b'\n' | b'\t')) {
+        return text.to_owned();
+    }
     let mut safe = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
         let (line, end) = line.strip_suffix('\n').map_or((line, ""), |l| (l.strip_suffix('\r').unwrap_or(l), "\n"));

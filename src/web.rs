@@ -13,7 +13,6 @@ use crate::fail::{Advised, Result, fail};
 use crate::flow::config::Config;
 use crate::store;
 use crate::store::root::Root;
-use crate::store::trace::Trace;
 
 pub mod message;
 pub mod routes;
@@ -73,14 +72,15 @@ impl App {
     fn new(cx: &Context, base: &str) -> Result<App> {
         let root = cx.root()?;
         let config = store::config::read(&root).advised()?;
+        let shared = routes::ROUTES.iter().filter(|r| r.shared).map(|r| r.path);
         Ok(App {
+            kept: Kept::new(&root, cx.hosts_path(), shared),
             cx: cx.clone(),
             root,
             config,
             base: base.to_owned(),
             pages: Pages::new(),
             guesses: Guesses::default(),
-            kept: Kept::new(routes::ROUTES.iter().filter(|r| r.shared).map(|r| r.path)),
             spool: api::events::Spool::default(),
             pasts: past::Pasts::default(),
         })
@@ -118,10 +118,7 @@ impl App {
         let head = &request.head;
         let make = || routes::answer(self, request).map(dress);
         let answer = match routes::shared(self, head).filter(|_| access::check_host(self, head).is_ok()) {
-            Some(name) => {
-                let look = || Trace::of(&self.root, &self.cx.hosts_path());
-                self.kept.get(name, || self.cx.now(), look, make)
-            }
+            Some(name) => self.kept.get(name, || self.cx.now(), make),
             None => make(),
         };
         if !head.is_safe() {

@@ -70,7 +70,7 @@ const BANS: [Ban; 8] = [
         in_tests: true,
     },
     Ban {
-        rule: "the HTTP engine is named in one file only",
+        rule: "the HTTP engine is named in its own room only",
         names: &["hyper::", "hyper_util::", "http_body_util::", "tokio::"],
         except: &[],
         rooms: Rooms::Only(&["web/engine"]),

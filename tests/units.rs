@@ -58,7 +58,8 @@ fn each_pass_is_as_tight_as_it_can_be() {
     let dir = tempfile::tempdir().unwrap();
     units(dir.path());
     // In tenths of systemd's exposure level, of which 100 is a unit without any hardening.
-    for (pass, threshold) in [("agent", "20"), ("observe", "8"), ("reconcile", "8"), ("execute", "28")] {
+    for (pass, threshold) in [("agent", "20"), ("observe", "8"), ("reconcile", "8"), ("execute", "28"), ("serve", "13")]
+    {
         let unit = dir.path().join(format!("hlctl-{pass}.service"));
         let threshold = format!("--threshold={threshold}");
         let out = Command::new("systemd-analyze").args(["security", "--offline=true", &threshold]).arg(unit).output();

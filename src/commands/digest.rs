@@ -1,13 +1,23 @@
-//! `hlctl digest`: the world as Markdown, made for a model or a forum post: what is wrong first, bounded in size,
-//! no secrets.
+//! `hlctl digest`: the world as Markdown, or a node, a service or an action, made for a model or a forum post: what is
+//! wrong first, bounded in size, no secrets.
 
 use serde::Serialize;
 
 use crate::cli;
 use crate::context::Context;
-use crate::fail::Result;
+use crate::fail::{Advised, Result, unknown};
+use crate::flow::action::ActionId;
+use crate::flow::desired::Desired;
 use crate::flow::mask::mask;
-use crate::view::digest;
+use crate::flow::name::{NodeName, ServiceName};
+use crate::flow::world::{self, NODES_SCHEMA, Nodes, SERVICES_SCHEMA, Services};
+use crate::store;
+use crate::view::digest::{self, part};
+
+/// How much of an action's output its digest holds.
+const OUTPUT_SIZE: usize = 4 * 1024;
+/// How many changes are told of.
+const EVENTS: usize = 20;
 
 /// The Markdown.
 #[derive(Debug, Serialize)]
@@ -23,8 +33,60 @@ pub fn run(cx: &Context, args: &cli::DigestArgs) -> Result<DigestReport> {
         let text = super::mirror::digest(&root, cx.now());
         return Ok(DigestReport { markdown: digest::bounded(&text, args.max) });
     }
-    let summary = super::status::run(cx)?;
-    let actions = super::actions::list(cx, &cli::Actions { state: Vec::new() })?;
-    let text = digest::markdown(&summary, &actions.entries, cx.now());
+    let desired = cx.desired()?;
+    let cx = &cx.knowing(&desired);
+    let text = match (&args.action, &args.select_node) {
+        (Some(id), _) => of_action(cx, id)?,
+        (None, Some(node)) => of_part(cx, &desired, node, args.service.as_ref())?,
+        (None, None) => {
+            let summary = super::status::of(cx, &desired)?;
+            let actions = super::actions::list(cx, &cli::Actions { state: Vec::new() })?;
+            digest::markdown(&summary, &actions.entries, cx.now())
+        }
+    };
     Ok(DigestReport { markdown: digest::bounded(&mask(&text, &cx.secrets), args.max) })
+}
+
+fn of_action(cx: &Context, id: &ActionId) -> Result<String> {
+    let shown = super::actions::show(cx, &cli::Show { id: id.clone() })?;
+    let plan = shown.planned.as_ref().and_then(|p| p.plan.as_ref());
+    let output = super::logs::end(&cx.root()?, id, OUTPUT_SIZE)?;
+    Ok(part::of_action(&shown.entry, plan, &output, cx.now()))
+}
+
+fn of_part(cx: &Context, desired: &Desired, node: &NodeName, service: Option<&ServiceName>) -> Result<String> {
+    let root = cx.root()?;
+    let none = || Nodes { schema: NODES_SCHEMA.into(), as_of: None, nodes: Vec::new() };
+    let empty = || Services { schema: SERVICES_SCHEMA.into(), as_of: None, services: Vec::new() };
+    let services = store::world::read_services(&root).advised()?.unwrap_or_else(empty);
+    let nodes = store::world::read_nodes(&root).advised()?.unwrap_or_else(none);
+    let (services, nodes) = world::canonical(&services, &nodes, &desired.aliases);
+    let canonical = desired.canonical(node);
+    let row = nodes.get(canonical.as_str());
+    // What is heard and desired by nobody can be told of, too.
+    let node = if row.is_some() { canonical } else { super::select::known_node(desired, node)? };
+    let host = desired.hosts.get(&node);
+    let errors = desired.broken.get(&node).map(Vec::as_slice).unwrap_or_default();
+    let mut rows: Vec<_> = services.services.iter().filter(|row| row.node == node).collect();
+    if let Some(service) = service {
+        rows.retain(|row| row.service == *service);
+        match host {
+            Some(host) if rows.is_empty() => super::select::known_service(host, service)?,
+            None if rows.is_empty() && errors.is_empty() => {
+                return Err(unknown(
+                    format!("{node} has no service {service}"),
+                    "`hlctl status` shows what was reported",
+                ));
+            }
+            _ => {}
+        }
+    }
+    let mut entries = super::actions::list(cx, &cli::Actions { state: Vec::new() })?.entries;
+    entries.retain(|e| {
+        desired.canonical(&e.action.node) == node && (service.is_none() || e.action.service.as_ref() == service)
+    });
+    let summary = super::status::of(cx, desired)?;
+    let events = super::events::newest(cx, &node, service, EVENTS)?;
+    let (node, summary, now) = (&node, &summary, cx.now());
+    Ok(part::markdown(&part::Part { node, service, summary, host, errors, row, rows, entries, events, now }))
 }

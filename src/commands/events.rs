@@ -1,6 +1,6 @@
 //! `hlctl events`: the event log, readable; with `--follow` also what is added.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -125,6 +125,35 @@ pub fn stream(cx: &Context, args: &cli::Events, out: &mut (impl Write + AsFd)) -
         read(cx, &mut browser, &filter, |batch| page.write(batch, out))?;
     }
     Ok(())
+}
+
+/// Returns what changed on a node, or in one service on it, within the last day, newest first. What repeats the
+/// event before, and signs of life, are left out.
+pub fn newest(cx: &Context, node: &NodeName, service: Option<&ServiceName>, most: usize) -> Result<Vec<Shown>> {
+    let root = cx.root()?;
+    let since = Some(cx.now().plus_millis(-DAY_MS));
+    let args = cli::Events {
+        select_node: Some(node.clone()),
+        service: service.cloned(),
+        kind: Vec::new(),
+        since: None,
+        until: None,
+        last: None,
+        follow: false,
+    };
+    let filter = Filter { args: &args, nodes: names(cx, &args), since, until: None };
+    let (mut ring, mut said) = (VecDeque::new(), BTreeMap::new());
+    read(cx, &mut Browser::new(&root, since), &filter, |batch| {
+        for event in batch.into_iter().filter(|e| e.kind != "node_heartbeat") {
+            let says = (event.status.clone(), event.reason.clone(), event.level, event.kind.clone());
+            if said.insert(event.service.clone(), says.clone()) != Some(says) {
+                ring.push_back(event);
+            }
+        }
+        ring.drain(..ring.len().saturating_sub(most));
+        Ok(())
+    })?;
+    Ok(ring.into_iter().rev().collect())
 }
 
 /// Reads what is new, sorted by time within each day's folder.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::cli;
 use crate::context::Context;
 use crate::fail::{Advised, Result, fail};
+use crate::flow::action::ActionId;
 use crate::flow::lifecycle::State;
 use crate::runner::log::read::{self, Follower};
 use crate::store::actions;
@@ -42,6 +43,19 @@ pub fn whole(cx: &Context, args: &cli::Logs) -> Result<LogReport> {
     let started = read::executions(&dir)?.pop();
     let bytes = started.as_ref().map(|s| read::read(&dir, s)).transpose()?.unwrap_or_default();
     Ok(LogReport { id: args.id.to_string(), started, text: String::from_utf8_lossy(&bytes).into_owned() })
+}
+
+/// Returns the last whole lines of the output of an action's last execution, harmless to show; nothing where it never
+/// ran.
+pub fn end(root: &Root, id: &ActionId, max: usize) -> std::io::Result<String> {
+    let dir = root.actions().join("logs").join(id.as_str());
+    let Some(started) = read::executions(&dir)?.pop() else { return Ok(String::new()) };
+    let bytes = read::read(&dir, &started)?;
+    let mut start = bytes.len().saturating_sub(max);
+    if start > 0 {
+        start += bytes[start..].iter().position(|b| *b == b'\n').map_or(0, |at| at + 1);
+    }
+    Ok(clean_lines(&String::from_utf8_lossy(&bytes[start..])))
 }
 
 /// Writes the output of the last execution as it is, or harmless for a terminal; with `--follow` until it ends.

@@ -10,6 +10,7 @@ use crate::cli;
 use crate::context::Context;
 use crate::fail::{Advised, Result};
 use crate::flow::action::ActionId;
+use crate::flow::desired::Desired;
 use crate::flow::lifecycle::State;
 use crate::flow::plan::{Fetched, Plan};
 use crate::flow::reconcile;
@@ -50,18 +51,22 @@ pub struct Planned {
 
 /// Makes the plans of the selected actions.
 pub fn run(cx: &Context, args: &cli::PlanArgs) -> Result<PlanReport> {
-    make(cx, args, false)
+    of(cx, &cx.desired()?, args)
 }
 
 /// Makes the plans of the selected actions, and has the nodes say what has changed since the last redeploy.
 pub fn with_changes(cx: &Context, args: &cli::PlanArgs) -> Result<PlanReport> {
-    make(cx, args, true)
+    make(cx, &cx.desired()?, args, true)
 }
 
-fn make(cx: &Context, args: &cli::PlanArgs, with_changes: bool) -> Result<PlanReport> {
+/// Makes the plans of the selected actions, the desired state being known.
+pub fn of(cx: &Context, desired: &Desired, args: &cli::PlanArgs) -> Result<PlanReport> {
+    make(cx, desired, args, false)
+}
+
+fn make(cx: &Context, desired: &Desired, args: &cli::PlanArgs, with_changes: bool) -> Result<PlanReport> {
     let root = cx.root()?;
-    let desired = cx.desired()?;
-    let cx = &cx.knowing(&desired);
+    let cx = &cx.knowing(desired);
     let mut entries = match &args.id {
         Some(id) => {
             let places = actions::find(&root, id).map_err(NotDone::from).advised()?;
@@ -69,7 +74,7 @@ fn make(cx: &Context, args: &cli::PlanArgs, with_changes: bool) -> Result<PlanRe
             vec![places.current().cloned().ok_or_else(unknown).advised()?]
         }
         None => {
-            let node = args.node.as_ref().map(|node| select::known_node(&desired, node)).transpose()?;
+            let node = args.node.as_ref().map(|node| select::known_node(desired, node)).transpose()?;
             let mut entries = actions::list(&root, &[State::Pending, State::Approved])?.entries;
             entries.retain(|e| node.as_ref().is_none_or(|node| desired.canonical(&e.action.node) == *node));
             entries
@@ -79,7 +84,7 @@ fn make(cx: &Context, args: &cli::PlanArgs, with_changes: bool) -> Result<PlanRe
     if args.fetch {
         super::queue::refuse_mirror(&root)?;
         for entry in &mut entries {
-            if let Err(why) = fetch::into(cx, &root, &desired, entry) {
+            if let Err(why) = fetch::into(cx, &root, desired, entry) {
                 failed.insert(entry.action.id.clone(), why);
             }
         }
@@ -87,7 +92,7 @@ fn make(cx: &Context, args: &cli::PlanArgs, with_changes: bool) -> Result<PlanRe
     let planned = |entry: &Entry| {
         let action = &entry.action;
         let made = reconcile::make_plan(
-            &desired,
+            desired,
             &action.node,
             action.service.as_ref(),
             action.kind,

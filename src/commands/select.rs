@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::cli;
-use crate::fail::{Result, fail, usage};
+use crate::fail::{Result, unknown, usage};
 use crate::flow::action::ActionId;
 use crate::flow::desired::{Desired, Host};
 use crate::flow::lifecycle::{State, Transition};
@@ -70,7 +70,7 @@ pub fn known_node(desired: &Desired, node: &NodeName) -> Result<NodeName> {
         Some(other) => format!("did you mean {other}?"),
         None => format!("the nodes are the folders of {}", desired.path.display()),
     };
-    Err(fail(format!("there is no node {node}"), advice))
+    Err(unknown(format!("there is no node {node}"), advice))
 }
 
 /// Makes sure that a host has a service; an unknown one is an error that names the nearest.
@@ -83,7 +83,7 @@ pub fn known_service(host: &Host, name: &ServiceName) -> Result<()> {
         Some(other) => format!("did you mean {other}?"),
         None => format!("the services of {} are in its services.yaml", host.node),
     };
-    Err(fail(format!("{} has no service {name}", host.node), advice))
+    Err(unknown(format!("{} has no service {name}", host.node), advice))
 }
 
 /// Returns a pending action, or why a transition of it would not be possible.

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::fail::{Advised, Result};
 use crate::flow::action::ActionId;
 use crate::flow::config::Config;
+use crate::flow::desired::Desired;
 use crate::flow::drift::DriftRow;
 use crate::flow::lifecycle::State;
 use crate::flow::policy::FLAPS;
@@ -21,12 +22,16 @@ use crate::store::root::Root;
 
 /// Makes the summary.
 pub fn run(cx: &Context) -> Result<Summary> {
+    of(cx, &cx.desired()?)
+}
+
+/// Makes the summary, the desired state being known.
+pub fn of(cx: &Context, desired: &Desired) -> Result<Summary> {
     let root = cx.root()?;
     if root.is_mirror() {
         return super::mirror::summary(&root, cx.now());
     }
     let config = store::config::read(&root).advised()?;
-    let desired = cx.desired()?;
     let services = store::world::read_services(&root).advised()?;
     let none = || Nodes { schema: NODES_SCHEMA.into(), as_of: None, nodes: Vec::new() };
     let nodes = store::world::read_nodes(&root).advised()?.unwrap_or_else(none);
@@ -40,7 +45,7 @@ pub fn run(cx: &Context) -> Result<Summary> {
     let Troubles { failed, invalid } = troubles(&root, &live)?;
     let pending = live.entries.iter().filter(|e| e.state == State::Pending);
     Ok(status::summarize(&Inputs {
-        desired: &desired,
+        desired,
         world: world.as_ref().map(|(services, nodes)| (services, nodes)),
         drift: &drift,
         pending: pending.map(|e| (&e.action, e.since())).collect(),
@@ -90,7 +95,7 @@ fn tell_hold(cx: &Context, root: &Root, config: &Config, live: &Listing, row: &m
 
 fn facts(root: &Root, name: &str) -> Option<PassFacts> {
     let last = pass::last_run(root, name)?;
-    Some(PassFacts { finished: last.finished, ok: last.record.ok, error: last.record.error })
+    Some(PassFacts { finished: last.finished, took: last.took, ok: last.record.ok, error: last.record.error })
 }
 
 /// What is wrong with the queue.

@@ -3,8 +3,9 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
 
-use rustix::fs::OFlags;
+use rustix::fs::{OFlags, Timespec, Timestamps, UTIME_NOW};
 
 use super::atomic::WriteError;
 use super::root::Root;
@@ -33,11 +34,12 @@ impl Lock {
         Ok(Lock { file })
     }
 
-    /// Sets the lock file's times to now, which is how a pass says that it ended. Not synced.
-    pub fn touch(&self) -> std::io::Result<()> {
-        let now = rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW as _ };
-        let times = rustix::fs::Timestamps { last_access: now, last_modification: now };
-        rustix::fs::futimens(&self.file, &times).map_err(Into::into)
+    /// Sets the lock file's modification to now, which is how a pass says that it ended, and its access to how long it
+    /// took, counted from 1970: one call, so that nobody sees the one without the other. Not synced.
+    pub fn touch(&self, took: Duration) -> std::io::Result<()> {
+        let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW as _ };
+        let last_access = Timespec::try_from(took).unwrap_or(now);
+        rustix::fs::futimens(&self.file, &Timestamps { last_access, last_modification: now }).map_err(Into::into)
     }
 }
 

@@ -6,11 +6,12 @@ use super::{Report, Style, clean, template};
 use crate::commands::digest::DigestReport;
 use crate::flow::action::Action;
 use crate::flow::lifecycle::State;
-use crate::flow::plan::Plan;
 use crate::flow::sort;
 use crate::flow::status::{Counts, Flapping, Summary};
 use crate::flow::time::{Stamp, span};
 use crate::store::actions::Entry;
+
+pub mod part;
 
 const TEMPLATE: &str = include_str!("digest.md");
 
@@ -55,45 +56,6 @@ pub fn markdown(summary: &Summary, entries: &[Entry], now: Stamp) -> String {
         skew => summary.clock_skew.iter().map(|(n, s)| format!("{n}: {s} s ahead")).collect::<Vec<_>>(),
     });
     rendered.expect("the template names only what it is given") + "\n"
-}
-
-/// Returns the Markdown of one action: why, what runs, what happened, and the last lines of its output.
-pub fn of_action(entry: &Entry, plan: Option<&Plan>, output: &str, now: Stamp) -> String {
-    let Action { id, kind, attempt, drift, hints, result, node, service, .. } = &entry.action;
-    let target = service.as_ref().map_or(node.to_string(), |service| format!("{service} on {node}"));
-    let mut text = format!("# {id} is {} ({now})\n\n", entry.state);
-    text += &format!("- {kind} of {target}, risk {}, attempt {attempt}\n", kind.risk());
-    text += &drift.as_ref().map_or("- a person asked for it\n".into(), |d| {
-        let reason = d.reason.as_deref().map_or(String::new(), |r| format!(" ({r})"));
-        let found = d.detected_at.map_or(String::new(), |at| format!(", found {at}"));
-        format!("- because of {}{found}\n", inline(&format!("{}{reason}", d.kind)))
-    });
-    text.extend(hints.iter().map(|h| format!("- hint: {}\n", inline(h))));
-    if let Some(result) = result {
-        let told = [result.reason.as_deref(), result.message.as_deref()].into_iter().flatten().collect::<Vec<_>>();
-        text += &format!("- result: {}", if told.is_empty() { "well".into() } else { inline(&told.join(": ")) });
-        text += &result.exit_code.map_or("\n".into(), |code| format!(", exit code {code}\n"));
-    }
-    if let Some(plan) = plan {
-        text += "\n## Plan\n\n";
-        for (n, step) in plan.steps.iter().enumerate() {
-            let words = shlex::try_join(step.argv.iter().map(String::as_str)).unwrap_or_default();
-            text += &format!("{}. on {}: `{}`\n", n + 1, inline(&step.on), inline(&words));
-        }
-        text += &plan.verify.as_ref().map_or(String::new(), |v| format!("\nThen verified by {}.\n", inline(&v.check)));
-    }
-    text += "\n## History\n\n";
-    for line in entry.history() {
-        let note = line.note.as_deref().map_or(String::new(), |n| format!(": {}", inline(n)));
-        text += &format!("- {} {} by {} via {}{note}\n", line.at, line.to, inline(&line.by), line.via);
-    }
-    if !output.is_empty() {
-        text += "\n## Last lines of its output\n\n";
-        text.extend(output.lines().map(|line| format!("    {line}\n")));
-    }
-    text + &format!(
-        "\nWhat the operator may do: `hlctl approve {id}`, `hlctl reject {id} --reason TEXT`, `hlctl logs {id}`.\n"
-    )
 }
 
 fn flapping(f: &Flapping) -> String {

@@ -4,15 +4,11 @@ use super::message::{HTML, Head, JSON, Refusal, Response};
 use super::routes::Call;
 use crate::cli;
 use crate::commands;
-use crate::flow::mask::mask;
 use crate::view;
 
 pub mod actions;
 pub mod events;
 pub mod metrics;
-
-/// How much of an action's output its digest holds.
-const OUTPUT_SIZE: usize = 4 * 1024;
 
 type Answer = Result<Response, Refusal>;
 
@@ -77,24 +73,27 @@ fn file(call: &Call<'_>, name: &str, advice: &str) -> Answer {
     }
 }
 
-/// Returns the state as Markdown: what "Copy for AI" copies.
+/// Returns the state as Markdown, or a part of it: what "Copy for AI" copies.
 pub fn digest(call: &Call<'_>) -> Answer {
     const MARKDOWN: &str = "text/markdown; charset=utf-8";
-    let max = number(&call.request.head, "max", 256..=1 << 20)?.unwrap_or(DIGEST_SIZE);
-    if let Some(id) = call.request.head.queries("action").into_iter().next().filter(|_| !call.app.root.is_mirror()) {
-        let entry = actions::of_id(call, &id)?;
-        let planned = commands::plan::run(
-            &call.app.cx,
-            &cli::PlanArgs { id: Some(entry.action.id.clone()), node: None, fetch: false },
-        )?;
-        let plan = planned.plans.first().and_then(|p| p.plan.as_ref());
-        let output = actions::output(call, &entry.action.id, OUTPUT_SIZE)?;
-        let text = view::digest::of_action(&entry, plan, &output, call.now);
-        let text = view::digest::bounded(&mask(&text, &call.app.cx.secrets), max);
-        return Ok(tagged(Response::new(200, MARKDOWN, text)));
+    let head = &call.request.head;
+    let args = cli::DigestArgs {
+        max: number(head, "max", 256..=1 << 20)?.unwrap_or(DIGEST_SIZE),
+        select_node: name(head, "node", "there is no such node")?,
+        service: name(head, "service", "there is no such service")?,
+        action: head.queries("action").first().map(|id| actions::of_id(call, id)).transpose()?.map(|e| e.action.id),
+    };
+    if args.service.is_some() && args.select_node.is_none() {
+        return Err(Refusal::new(404, "there is no service without its `node`"));
     }
-    let report = commands::digest::run(&call.app.cx, &cli::DigestArgs { max })?;
+    let report = commands::digest::run(&call.app.cx, &args)?;
     Ok(tagged(Response::new(200, MARKDOWN, report.markdown)))
+}
+
+/// Returns a name of the query; one that is none stands for nothing.
+fn name<T: std::str::FromStr>(head: &Head, parameter: &str, unknown: &str) -> Result<Option<T>, Refusal> {
+    let text = head.queries(parameter).into_iter().next();
+    text.map(|text| text.parse()).transpose().map_err(|_| Refusal::new(404, unknown))
 }
 
 /// Returns a number of the query; one that is out of its bounds is refused.

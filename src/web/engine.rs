@@ -1,14 +1,11 @@
 //! The HTTP engine: connections, their limits and their end, on a single-threaded runtime. Handlers are blocking
-//! functions on a small capped pool. The only file that names hyper or tokio.
+//! functions on a small capped pool. Only this room names hyper or tokio.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
@@ -17,33 +14,32 @@ use hyper::header::HeaderValue;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncWrite;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::App;
 use super::message::{Body, Head, Refusal, Request, Response};
 
+mod census;
+mod pace;
+
+use census::{Census, Place};
+use pace::{Guarded, LINGER_TIME, Pace, Phase, too_late};
+
 /// Largest head, in bytes (contract section 8).
 const MAX_HEAD: usize = 16 * 1024;
 const MAX_HEADERS: usize = 100;
-const HEAD_TIME: Duration = Duration::from_secs(10);
 const BODY_TIME: Duration = Duration::from_secs(30);
-const IDLE_TIME: Duration = Duration::from_secs(15);
-/// How long a client may take none of an answer.
-const WRITE_TIME: Duration = Duration::from_secs(30);
-/// How long a connection is read to its end after the last answer, so that the client gets to see that answer.
-const LINGER_TIME: Duration = Duration::from_secs(2);
-const LINGER_BYTES: usize = 4 << 20;
 const DRAIN_TIME: Duration = Duration::from_secs(10);
-const MAX_CONNECTIONS: usize = 512;
-const MAX_PER_PEER: usize = 64;
-/// Descriptors that are kept for files and the pool.
-const RESERVED_FILES: usize = 64;
 /// Threads for handlers.
 const POOL: usize = 4;
+/// From how many KiB on an answer is a large one, and how many KiB of these may be on their way together: a client
+/// that does not read holds what it asked for.
+const LARGE: usize = 32;
+const LARGE_TOGETHER: usize = 8 * 1024;
 
 /// Answers requests until SIGTERM or SIGINT; then those in work are ended.
 pub fn run(app: Arc<App>, listener: std::net::TcpListener) -> io::Result<()> {
@@ -64,7 +60,8 @@ async fn accept(app: Arc<App>, listener: std::net::TcpListener) -> io::Result<()
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (stop, stopping) = watch::channel(false);
-    let census = Arc::new(Census::new(connections_allowed()));
+    let large = Arc::new(Semaphore::new(LARGE_TOGETHER));
+    let census = Arc::new(Census::new(census::connections_allowed()));
     let mut beats = super::notify::watchdog().map(tokio::time::interval);
     let _ = super::notify::ready();
     loop {
@@ -72,7 +69,8 @@ async fn accept(app: Arc<App>, listener: std::net::TcpListener) -> io::Result<()
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
                     let Some(place) = census.place(peer, app.trusts(peer.ip().to_canonical())) else { continue };
-                    tokio::spawn(connection(app.clone(), stream, peer.ip().to_canonical(), place, stopping.clone()));
+                    let door = Door { app: app.clone(), peer: peer.ip().to_canonical(), large: large.clone() };
+                    tokio::spawn(connection(door, stream, place, stopping.clone()));
                 }
                 // Descriptors or memory are used up: those that are connected go on and will free some.
                 Err(_) => sleep(Duration::from_millis(100)).await,
@@ -100,86 +98,26 @@ async fn next(beats: &mut Option<tokio::time::Interval>) {
     }
 }
 
-/// Returns how many connections the process's descriptors allow, after asking for as many as it may have.
-fn connections_allowed() -> usize {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let wanted = limit.maximum.map_or(4096, |m| m.min(4096));
-    if limit.current.is_some_and(|current| current < wanted) {
-        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum });
-    }
-    let files = getrlimit(Resource::Nofile).current.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
-    MAX_CONNECTIONS.min(files.saturating_sub(RESERVED_FILES)).max(4)
-}
-
-/// Who is connected.
-struct Census {
-    most: usize,
-    peers: Mutex<(usize, HashMap<IpAddr, usize>)>,
-}
-
-/// A connection's place among those allowed, free again when it is dropped.
-struct Place {
-    census: Arc<Census>,
-    peer: IpAddr,
-}
-
-impl Census {
-    fn new(most: usize) -> Self {
-        Self { most, peers: Mutex::default() }
-    }
-
-    fn place(self: &Arc<Self>, peer: SocketAddr, trusted: bool) -> Option<Place> {
-        let peer = peer.ip().to_canonical();
-        let mut peers = lock(&self.peers);
-        let (total, of_peers) = &mut *peers;
-        let of_peer = of_peers.entry(peer).or_default();
-        if *total >= self.most || (!trusted && *of_peer >= MAX_PER_PEER) {
-            if *of_peer == 0 {
-                of_peers.remove(&peer);
-            }
-            return None;
-        }
-        *total += 1;
-        *of_peer += 1;
-        Some(Place { census: self.clone(), peer })
-    }
-
-    fn total(&self) -> usize {
-        lock(&self.peers).0
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut peers = lock(&self.census.peers);
-        peers.0 -= 1;
-        if let Some(of_peer) = peers.1.get_mut(&self.peer) {
-            *of_peer -= 1;
-            if *of_peer == 0 {
-                peers.1.remove(&self.peer);
-            }
-        }
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn connection(
+/// What the requests of a connection have in common.
+#[derive(Clone)]
+struct Door {
     app: Arc<App>,
-    stream: TcpStream,
     peer: IpAddr,
-    _place: Place,
-    mut stopping: watch::Receiver<bool>,
-) {
+    /// KiB of large answers that may still set out.
+    large: Arc<Semaphore>,
+}
+
+async fn connection(door: Door, stream: TcpStream, _place: Place, mut stopping: watch::Receiver<bool>) {
     let _ = stream.set_nodelay(true);
     let pace = Arc::new(Mutex::new(Pace::new()));
-    let guarded = Guarded { stream, pace: pace.clone(), lingered: None };
+    let guarded = Guarded::new(stream, pace.clone());
     let service = {
         let pace = pace.clone();
-        service_fn(move |request| answer(app.clone(), pace.clone(), peer, request))
+        service_fn(move |request| answer(door.clone(), pace.clone(), request))
     };
     let mut connection = http1::Builder::new()
         .half_close(true)
@@ -208,167 +146,12 @@ async fn connection(
     }
 }
 
-/// What a connection is doing, and until when it may.
-struct Pace {
-    phase: Phase,
-    deadline: Option<Instant>,
-    /// The last bytes read, in which the heads are: hyper drops a length beside `Transfer-Encoding` unsaid.
-    raw: Vec<u8>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// Nothing of a request has come.
-    Idle,
-    /// Part of a head has come.
-    Head,
-    /// A request is being answered.
-    Working,
-    /// An answer is being sent.
-    Writing,
-    /// The last answer was sent.
-    Ending,
-}
-
-impl Pace {
-    fn new() -> Self {
-        Self { phase: Phase::Idle, deadline: Some(Instant::now() + IDLE_TIME), raw: Vec::new() }
-    }
-
-    fn enter(&mut self, phase: Phase) {
-        let time = match phase {
-            Phase::Idle => Some(IDLE_TIME),
-            Phase::Head => Some(HEAD_TIME),
-            Phase::Working => None,
-            Phase::Writing => Some(WRITE_TIME),
-            Phase::Ending => Some(LINGER_TIME),
-        };
-        self.phase = phase;
-        self.deadline = time.map(|time| Instant::now() + time);
-    }
-
-    fn saw(&mut self, bytes: &[u8]) {
-        if self.phase == Phase::Idle {
-            self.raw.clear();
-            self.enter(Phase::Head);
-        }
-        self.raw.extend_from_slice(bytes);
-        let surplus = self.raw.len().saturating_sub(MAX_HEAD);
-        self.raw.drain(..surplus);
-    }
-
-    /// Returns whether a head among the last bytes gives both a length and a transfer encoding.
-    fn is_ambiguous(&self) -> bool {
-        let text = self.raw.to_ascii_lowercase();
-        let text = String::from_utf8_lossy(&text).replace('\r', "");
-        let has =
-            |head: &str, name: &str| head.lines().any(|l| l.strip_prefix(name).is_some_and(|r| r.starts_with(':')));
-        text.split("\n\n").any(|head| has(head, "transfer-encoding") && has(head, "content-length"))
-    }
-}
-
-/// Ends when a connection has taken too long for what it is doing.
-async fn too_late(pace: Arc<Mutex<Pace>>) {
-    loop {
-        let deadline = lock(&pace).deadline;
-        let now = Instant::now();
-        if deadline.is_some_and(|d| d <= now) {
-            return;
-        }
-        // A deadline may come nearer while this sleeps.
-        let soon = now + Duration::from_secs(2);
-        sleep_until(deadline.map_or(soon, |d| d.min(soon))).await;
-    }
-}
-
-/// The client's stream, watched for its pace.
-struct Guarded {
-    stream: TcpStream,
-    pace: Arc<Mutex<Pace>>,
-    lingered: Option<usize>,
-}
-
-impl AsyncRead for Guarded {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            lock(&self.pace).saw(&buf.filled()[before..]);
-        }
-        polled
-    }
-}
-
-impl AsyncWrite for Guarded {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        if matches!(polled, Poll::Ready(Ok(_))) {
-            self.wrote();
-        }
-        polled
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
-        if matches!(polled, Poll::Ready(Ok(_))) {
-            self.wrote();
-        }
-        polled
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_flush(cx);
-        let mut pace = lock(&self.pace);
-        if polled.is_ready() && pace.phase == Phase::Writing {
-            pace.enter(Phase::Idle);
-        }
-        drop(pace);
-        polled
-    }
-
-    /// Ends the answer, then reads what the client still sends: closed with bytes unread, the kernel would reset the
-    /// connection and the client might never see why it was refused.
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.lingered.is_none() {
-            std::task::ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
-            lock(&self.pace).enter(Phase::Ending);
-            self.lingered = Some(0);
-        }
-        let mut scratch = [0; 4096];
-        while self.lingered.is_some_and(|n| n < LINGER_BYTES) {
-            let mut buf = ReadBuf::new(&mut scratch);
-            match std::task::ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf)) {
-                Ok(()) if !buf.filled().is_empty() => self.lingered = self.lingered.map(|n| n + buf.filled().len()),
-                _ => break,
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl Guarded {
-    fn wrote(&self) {
-        let mut pace = lock(&self.pace);
-        if matches!(pace.phase, Phase::Writing | Phase::Idle | Phase::Head) {
-            pace.enter(Phase::Writing);
-        }
-    }
-}
-
 async fn answer(
-    app: Arc<App>,
+    door: Door,
     pace: Arc<Mutex<Pace>>,
-    peer: IpAddr,
     request: hyper::Request<Incoming>,
 ) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
+    let Door { app, peer, large } = door;
     lock(&pace).enter(Phase::Working);
     let (parts, body) = request.into_parts();
     let head = Head {
@@ -386,7 +169,12 @@ async fn answer(
         Err(refusal) => (app.refuse(&refusal, as_page), true),
     };
     lock(&pace).enter(Phase::Writing);
-    Ok(convert(response, ends))
+    let sent = convert(response, &large).map_err(|refusal| app.refuse(&refusal, as_page));
+    let mut sent = sent.or_else(|refused| convert(refused, &large)).unwrap_or_default();
+    if ends {
+        sent.headers_mut().insert(hyper::header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(sent)
 }
 
 /// Answers a request, or refuses it in a way after which the connection is of no use.
@@ -436,9 +224,19 @@ async fn in_pool<T: Send + 'static>(
     done.unwrap_or_else(|_| Err(Refusal::new(500, "this request met a bug in hlctl")))
 }
 
-fn convert(response: Response, ends: bool) -> hyper::Response<Full<Bytes>> {
+/// Makes hyper's response; refuses where too many large ones are on their way.
+fn convert(response: Response, large: &Arc<Semaphore>) -> Result<hyper::Response<Full<Bytes>>, Refusal> {
     let body = match response.body {
         Body::Static(bytes) => Bytes::from_static(bytes),
+        Body::Owned(bytes) if bytes.len() / 1024 >= LARGE => {
+            // One alone may always set out.
+            let size = u32::try_from((bytes.len() / 1024).min(LARGE_TOGETHER)).unwrap_or(u32::MAX);
+            let place = large
+                .clone()
+                .try_acquire_many_owned(size)
+                .map_err(|_| Refusal::new(429, "too many large answers are on their way").with("retry-after", "5"))?;
+            Bytes::from_owner(Large { bytes, _place: place })
+        }
         Body::Owned(bytes) => Bytes::from(bytes),
         Body::Shared(bytes) => Bytes::from_owner(SharedBytes(bytes)),
     };
@@ -454,10 +252,19 @@ fn convert(response: Response, ends: bool) -> hyper::Response<Full<Bytes>> {
             made.headers_mut().append(name, value);
         }
     }
-    if ends {
-        made.headers_mut().insert(hyper::header::CONNECTION, HeaderValue::from_static("close"));
+    Ok(made)
+}
+
+/// A large answer, which has its place among those on their way until it is sent or given up.
+struct Large {
+    bytes: Vec<u8>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Large {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
-    made
 }
 
 /// Lets a response share its bytes with a cache.

@@ -207,10 +207,11 @@ impl Refusal {
 }
 
 impl From<color_eyre::Report> for Refusal {
-    /// What fails behind a sound request: a damaged file, a broken configuration.
+    /// What fails behind a sound request: a damaged file, a broken configuration; or a name that stands for nothing.
     fn from(report: color_eyre::Report) -> Self {
         let (advice, _) = crate::fail::verdict(&report);
-        Self { advice, ..Self::new(503, report.to_string()) }
+        let status = if crate::fail::is_unknown(&report) { 404 } else { 503 };
+        Self { advice, ..Self::new(status, report.to_string()) }
     }
 }
 

@@ -8,6 +8,7 @@ use super::api::tag_with;
 use super::message::{Body, HTML, Refusal, Response, title};
 use super::routes::{Call, below_base};
 use crate::commands;
+use crate::flow::desired::Desired;
 use crate::flow::lifecycle::State;
 use crate::flow::status::Summary;
 use crate::flow::time::{Stamp, span};
@@ -187,6 +188,9 @@ fn state_tone(state: State) -> &'static str {
     }
 }
 
-fn summary(call: &Call<'_>) -> Result<Summary, Refusal> {
-    Ok(commands::status::run(&call.app.cx)?)
+/// Returns the desired state, which takes the longest to read, and the state of everything.
+fn state(call: &Call<'_>) -> Result<(Desired, Summary), Refusal> {
+    let desired = call.app.cx.desired()?;
+    let summary = commands::status::of(&call.app.cx, &desired)?;
+    Ok((desired, summary))
 }

@@ -1,7 +1,7 @@
 //! The API answers as the contract says.
 
 use hlctl::flow::lifecycle::State;
-use hlctl::web::routes::ROUTES;
+use hlctl::web::routes::{Need, ROUTES};
 use serde_json::{Value, json};
 
 use crate::server::Server;
@@ -249,4 +249,99 @@ fn the_server_says_that_it_lives_and_ends_when_it_is_told_to() {
     assert_eq!(server.terminate(), 0);
     assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
     drop(idle);
+}
+
+#[test]
+fn what_was_kept_is_never_older_than_the_question() {
+    let server = Server::with_web("");
+    server.home.run(&["observe"]);
+    let token = server.token(&["oskar"]);
+    let pending = |path: &str| server.get(path).body.matches("redeploy-piha-web-").count();
+    for n in 0..20 {
+        // Asked for often, so that an answer is at hand.
+        let id = format!("redeploy-piha-web-{n}");
+        let before: Vec<usize> = (0..5).map(|_| pending("/summary")).collect();
+        assert_eq!(before, [0; 5]);
+        server.home.create(&id);
+        assert!(
+            pending("/summary") > 0 && pending("/") > 0 && pending("/api/v1/digest") > 0,
+            "made by another program"
+        );
+        match n % 2 {
+            0 => assert_eq!(
+                server.post(&format!("/api/v1/actions/{id}/reject"), &token, r#"{"reason":"x"}"#).status,
+                200
+            ),
+            _ => assert_eq!(server.home.run(&["reject", &id, "--reason", "x"]).code, 0),
+        }
+        assert_eq!(pending("/summary"), 0, "decided by {n}");
+    }
+    server.home.put("hosts/piha/services.yaml", "services: [");
+    assert!(server.get("/summary").body.contains("broken host file"), "written in place");
+}
+
+#[test]
+fn answers_are_kept_only_for_those_who_show_nothing() {
+    let server = Server::with_web("");
+    server.home.create(ID);
+    let cookie = server.log_in(&server.token(&["oskar"]));
+    let line = format!("Cookie: {cookie}");
+    for _ in 0..5 {
+        for path in ["/", "/actions"] {
+            let own = server.send("GET", path, &[&line], "").body;
+            assert!(own.contains("name=\"csrf\"") && own.contains("oskar · log out"), "{path}: {own}");
+            let anybody = server.get(path).body;
+            assert!(!anybody.contains("name=\"csrf\"") && !anybody.contains("oskar"), "{path}: {anybody}");
+        }
+    }
+    for route in ROUTES.iter().filter(|r| r.shared) {
+        assert_eq!((route.method, route.need), ("GET", Need::Reader), "{}", route.path);
+        assert!(!route.path.contains('{'), "{}: who asks for many would fill the memory", route.path);
+    }
+}
+
+#[test]
+fn the_digest_of_a_part_is_bounded_and_keeps_secrets() {
+    let server = Server::with_web("");
+    server.home.put("events/2026-11-23/a.jsonl", format!("{}\n", event("piha")));
+    server.home.run(&["observe"]);
+    server.home.create(ID);
+    server.home.put("hosts/piha/host.yaml", "connection: local\nrepo: /nowhere\n");
+    for part in ["node=piha", "node=piha&service=web", &format!("action={ID}")] {
+        let path = format!("/api/v1/digest?{part}");
+        let answer = server.get(&path);
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (200, Some("text/markdown; charset=utf-8")),
+            "{part}"
+        );
+        assert!(answer.body.starts_with("# ") && answer.body.contains(ID), "{part}: {}", answer.body);
+        let short = server.get(&format!("{path}&max=256")).body;
+        assert!(short.len() <= 256 && short.contains("cut here"), "{part}: {short}");
+        let page = match part {
+            "node=piha" => "/nodes".to_owned(),
+            part if part.starts_with("action") => format!("/actions/{ID}"),
+            _ => "/services/piha/web".to_owned(),
+        };
+        let link = format!("/api/v1/digest?{}", part.replace('&', "&amp;"));
+        let body = server.get(&page).body;
+        assert!(
+            body.contains(&link) || body.contains(&format!("/api/v1/digest?{part}")),
+            "{page} links to {link}: {body}"
+        );
+    }
+    for unknown in [
+        "node=nope",
+        "node=piha&service=nope",
+        "node=nope&service=web",
+        "service=web",
+        "action=nope",
+        "node=A",
+        "action=%2e",
+    ] {
+        let answer = server.get(&format!("/api/v1/digest?{unknown}"));
+        assert_eq!(answer.status, 404, "{unknown}: {answer:?}");
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{unknown}");
+    }
+    assert!(server.get("/api/v1/digest?node=pihaa").body.contains("did you mean piha?"));
 }

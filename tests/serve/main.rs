@@ -17,3 +17,4 @@ mod decide;
 mod looks;
 mod schema;
 mod tools;
+mod systemd;

@@ -1,9 +1,12 @@
 //! A server of the built program on a root of its own, and a client that sends exactly what it is told.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Stdio};
-use std::time::Duration;
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -74,13 +77,21 @@ impl Server {
 
     /// Starts a server on a root.
     pub fn of(home: Home, args: &[&str]) -> Self {
-        let (child, address) = start(&home, "127.0.0.1:0", args);
+        let mut command = home.hlctl(&["serve", "--listen", "127.0.0.1:0"]);
+        command.args(args);
+        Self::by(home, command)
+    }
+
+    /// Starts a server by a command that says where it listens.
+    pub fn by(home: Home, command: Command) -> Self {
+        let (child, address) = start(command);
         Self { home, address, child }
     }
 
     /// Starts the server anew at the same address, after it was ended.
     pub fn restart(&mut self) {
-        (self.child, self.address) = start(&self.home, &self.address.to_string(), &[]);
+        let listen = self.address.to_string();
+        (self.child, self.address) = start(self.home.hlctl(&["serve", "--listen", &listen]));
     }
 
     /// Makes a token.
@@ -95,6 +106,26 @@ impl Server {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
         stream
+    }
+
+    /// Returns somebody else who asks all the time.
+    pub fn bystander(&self) -> Bystander {
+        let (address, done) = (self.address, Arc::new(AtomicBool::new(false)));
+        let seen = done.clone();
+        let ask = move || {
+            let mut worst = Duration::ZERO;
+            while !seen.load(Ordering::Relaxed) {
+                let began = Instant::now();
+                let mut stream = connect_from("127.0.0.2", address).expect("somebody else can connect");
+                stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+                let answer = Answer::of(&to_end(&mut stream));
+                assert_eq!(answer.status, 200, "after {:?}: {answer:?}", began.elapsed());
+                worst = worst.max(began.elapsed());
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            worst
+        };
+        Bystander { done, thread: std::thread::spawn(ask) }
     }
 
     /// Sends bytes, reads to the end of the connection.
@@ -165,9 +196,8 @@ impl Server {
     }
 }
 
-fn start(home: &Home, listen: &str, args: &[&str]) -> (Child, SocketAddr) {
-    let mut command = home.hlctl(&["serve", "--listen", listen]);
-    let mut child = command.args(args).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+fn start(mut command: Command) -> (Child, SocketAddr) {
+    let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     stderr.read_line(&mut line).unwrap();
@@ -176,6 +206,36 @@ fn start(home: &Home, listen: &str, args: &[&str]) -> (Child, SocketAddr) {
     let address = rest.split('/').next().unwrap().trim().parse().unwrap();
     (child, address)
 }
+
+/// Connects from one of this machine's own addresses.
+pub fn connect_from(ip: &str, to: SocketAddr) -> std::io::Result<TcpStream> {
+    use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+    let from = SocketAddr::new(ip.parse::<IpAddr>().unwrap(), 0);
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    bind(&socket, &from)?;
+    connect(&socket, &to)?;
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    Ok(stream)
+}
+
+/// Somebody else, at another address, who asks all the time and is to be answered all the time.
+pub struct Bystander {
+    done: Arc<AtomicBool>,
+    thread: JoinHandle<Duration>,
+}
+
+impl Bystander {
+    /// Asserts that each answer came within a second; where everything is slow, within a few.
+    pub fn was_answered(self) {
+        self.done.store(true, Ordering::Relaxed);
+        let worst = self.thread.join().unwrap();
+        assert!(worst < PATIENCE, "{worst:?}");
+    }
+}
+
+/// How long somebody else waits for an answer at the most. An unoptimized build shares the machine with other tests.
+pub const PATIENCE: Duration = Duration::from_secs(if cfg!(debug_assertions) { 5 } else { 1 });
 
 /// Reads what comes until the connection ends, however it ends.
 pub fn to_end(stream: &mut TcpStream) -> Vec<u8> {

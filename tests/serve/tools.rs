@@ -26,6 +26,13 @@ fn prometheus_reads_the_metrics_without_a_complaint() {
     let out = promtool.wait_with_output().unwrap();
     assert!(out.status.success() && out.stdout.is_empty(), "{out:?}\n{}", metrics.body);
     assert!(metrics.body.contains("hlctl_actions{state=\"pending\"} 1"), "{}", metrics.body);
+    for pass in ["observe", "reconcile"] {
+        assert!(
+            metrics.body.contains(&format!("hlctl_pass_duration_seconds{{pass=\"{pass}\"}} 0.")),
+            "{}",
+            metrics.body
+        );
+    }
 }
 
 #[test]

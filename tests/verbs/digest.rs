@@ -29,3 +29,17 @@ fn wrong_uses_say_what_to_do() {
     lab.type_in("digest piha");
     assert_session!(lab);
 }
+
+#[test]
+fn a_part_is_told_of_by_itself() {
+    let mut lab = Lab::drifted();
+    lab.type_in("digest --node piha");
+    lab.type_in("digest --node piha --service db");
+    lab.type_in("digest --action container-restart-piha-db");
+    lab.type_in("digest --node pihaa");
+    lab.type_in("digest --node piha --service dbb");
+    lab.type_in("digest --action container-restart-piha-dbb");
+    lab.type_in("digest --service db");
+    lab.type_in("digest --node piha --action container-restart-piha-db");
+    assert_session!(lab);
+}

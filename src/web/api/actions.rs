@@ -12,10 +12,8 @@ use crate::flow::fields::Fields;
 use crate::flow::json;
 use crate::flow::lifecycle::State;
 use crate::flow::sort;
-use crate::runner::log::read;
 use crate::store::actions::{self, Entry};
 use crate::store::transition::{Asked, NotDone};
-use crate::view::clean_lines;
 use crate::web::access;
 use crate::web::message::{Refusal, Response};
 use crate::web::routes::Call;
@@ -109,15 +107,8 @@ pub fn log(call: &Call<'_>) -> Answer {
 
 /// Returns the last bytes of the output of the last execution, harmless to show.
 pub fn output(call: &Call<'_>, id: &ActionId, max: usize) -> Result<String, Refusal> {
-    let dir = call.app.root.actions().join("logs").join(id.as_str());
     let failed = |e: std::io::Error| Refusal::new(503, format!("cannot read the output of {id}: {e}"));
-    let Some(started) = read::executions(&dir).map_err(failed)?.pop() else { return Ok(String::new()) };
-    let bytes = read::read(&dir, &started).map_err(failed)?;
-    let mut start = bytes.len().saturating_sub(max);
-    if start > 0 {
-        start += bytes[start..].iter().position(|b| *b == b'\n').map_or(0, |at| at + 1);
-    }
-    Ok(clean_lines(&String::from_utf8_lossy(&bytes[start..])))
+    commands::logs::end(&call.app.root, id, max).map_err(failed)
 }
 
 #[derive(Debug, Default, Deserialize)]

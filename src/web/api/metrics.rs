@@ -81,6 +81,13 @@ fn text(summary: &Summary) -> String {
             ages.sample(&[("pass", name)], age);
         }
     }
+    let help = "How long the last run of a pass took; absent where that is not known.";
+    let mut durations = Family::gauge(out, "hlctl_pass_duration_seconds", help);
+    for (name, pass) in &summary.passes {
+        if let Some(took) = pass.took {
+            durations.sample(&[("pass", name)], took.as_secs_f64());
+        }
+    }
     let mut ok = Family::gauge(out, "hlctl_pass_ok", "Whether the last run of a pass went well.");
     for (name, pass) in &summary.passes {
         ok.sample(&[("pass", name)], u8::from(pass.ok));

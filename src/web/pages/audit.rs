@@ -2,7 +2,7 @@
 
 use minijinja::{Value, context};
 
-use super::{Answer, Page, clean, render, stamp, summary, words};
+use super::{Answer, Page, clean, render, stamp, state, words};
 use crate::cli;
 use crate::commands;
 use crate::store::audit::Event;
@@ -13,7 +13,7 @@ const SHOWN: usize = 200;
 
 /// Returns the page.
 pub fn audit(call: &Call<'_>) -> Answer {
-    let summary = summary(call)?;
+    let (_, summary) = state(call)?;
     let report = commands::audit::show(&call.app.cx, &cli::Audit { verb: None, last: Some(SHOWN) })?;
     let lines: Vec<Value> = report
         .lines

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use minijinja::{Value, context};
 
-use super::{Answer, Page, below_root, clean, queue, render, stamp, summary, world};
+use super::{Answer, Page, below_root, clean, queue, render, stamp, state, world};
 use crate::flow::action::ActionType;
 use crate::flow::lifecycle::State;
 use crate::flow::sort;
@@ -19,9 +19,9 @@ const RECENT: usize = 6;
 
 /// Returns the page.
 pub fn overview(call: &Call<'_>) -> Answer {
-    let summary = summary(call)?;
+    let (desired, summary) = state(call)?;
     let listing = actions::list(&call.app.root, &State::ALL).map_err(|e| Refusal::new(503, e.to_string()))?;
-    let plans = queue::plans(call)?;
+    let plans = queue::plans(call, &desired)?;
     let unheard: Vec<&str> =
         summary.node_lines.iter().filter(|n| n.standing == NodeStanding::NeverHeard).map(|n| n.node.as_str()).collect();
     let (mut rows, mut grouped): (Vec<Value>, BTreeMap<&str, Vec<Value>>) = Default::default();
@@ -44,7 +44,7 @@ pub fn overview(call: &Call<'_>) -> Answer {
         others => others(&summary).into_iter().map(|s| sentence(call, &summary, &listing.entries, s)).collect::<Vec<_>>(),
         active => active.map(|e| queue::line(call, e)).collect::<Vec<_>>(),
         ended => ended.into_iter().take(RECENT).map(|e| queue::line(call, e)).collect::<Vec<_>>(),
-        nodes => world::node_cards(call, &summary)?,
+        nodes => world::node_cards(call, &desired, &summary)?,
         unmanaged => summary.unmanaged.iter().map(|u| clean(u)).collect::<Vec<_>>(),
         passes => passes(call, &summary), no_world => summary.as_of.is_none(), no_hosts => summary.nodes.total == 0,
         root => call.app.cx.root.display().to_string(), hosts => call.app.cx.hosts_path().display().to_string(),

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use minijinja::{Value, context};
 
-use super::{Answer, Page, below_root, clean, maybe_stamp, plan, render, stamp, state_tone, summary, words};
+use super::{Answer, Page, below_root, clean, maybe_stamp, plan, render, stamp, state, state_tone, words};
 use crate::cli;
 use crate::commands;
 use crate::commands::plan::Planned;
 use crate::flow::action::{Action, ActionId, ActionType, Risk};
+use crate::flow::desired::Desired;
 use crate::flow::drift::DriftKind;
 use crate::flow::lifecycle::State;
 use crate::flow::plan::Plan;
@@ -29,17 +30,17 @@ const LOG_SHOWN: usize = 64 * 1024;
 pub type Plans = BTreeMap<ActionId, Planned>;
 
 /// Returns the plans of all pending and approved actions, as they are now.
-pub fn plans(call: &Call<'_>) -> Result<Plans, Refusal> {
-    let report = commands::plan::run(&call.app.cx, &cli::PlanArgs { id: None, node: None, fetch: false })?;
+pub fn plans(call: &Call<'_>, desired: &Desired) -> Result<Plans, Refusal> {
+    let report = commands::plan::of(&call.app.cx, desired, &cli::PlanArgs { id: None, node: None, fetch: false })?;
     Ok(report.plans.into_iter().map(|p| (p.id.clone(), p)).collect())
 }
 
 /// Returns the list.
 pub fn actions(call: &Call<'_>) -> Answer {
-    let summary = summary(call)?;
+    let (desired, summary) = state(call)?;
     let listing = actions::list(&call.app.root, &State::ALL).map_err(|e| Refusal::new(503, e.to_string()))?;
     let wanted = call.request.head.queries("state").into_iter().next().and_then(|s| s.parse::<State>().ok());
-    let plans = plans(call)?;
+    let plans = plans(call, &desired)?;
     let mut groups = Vec::new();
     for state in State::ALL.into_iter().filter(|s| wanted.is_none_or(|w| w == *s)) {
         let mut entries: Vec<&Entry> = listing.entries.iter().filter(|e| e.state == state).collect();
@@ -139,10 +140,10 @@ pub fn line(call: &Call<'_>, entry: &Entry) -> Value {
 /// Returns one action's page.
 pub fn action(call: &Call<'_>) -> Answer {
     let entry = known(call)?;
-    let summary = summary(call)?;
+    let (desired, summary) = state(call)?;
     let action = &entry.action;
     let decided = matches!(entry.state, State::Pending | State::Approved);
-    let planned = if decided { plans(call)?.remove(&action.id) } else { None };
+    let planned = if decided { plans(call, &desired)?.remove(&action.id) } else { None };
     let stored = action.fields.get("plan").and_then(|raw| serde_json::from_str::<Plan>(raw.get()).ok());
     let shown = match &planned {
         Some(planned) => plan::planned(planned, call.now),

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use minijinja::{Value, context};
 
 use super::history::{self, Span};
-use super::{Answer, Page, clean, maybe_stamp, render, summary, words};
+use super::{Answer, Page, clean, maybe_stamp, render, state, words};
+use crate::commands;
 use crate::fail::Advised;
 use crate::flow::desired::Desired;
 use crate::flow::lifecycle::State;
@@ -43,11 +44,10 @@ fn status_words(row: Option<&ServiceRow>) -> String {
 }
 
 /// Returns the nodes as cards.
-pub fn node_cards(call: &Call<'_>, summary: &Summary) -> Result<Vec<Value>, Refusal> {
-    let desired = call.app.cx.desired()?;
-    let world = world_of(call, &desired)?;
-    let mut days = call.app.pasts.all(&call.app.root, &desired, call.now);
-    Ok(summary.node_lines.iter().map(|line| card(call, &desired, &world, &mut days, line)).collect())
+pub fn node_cards(call: &Call<'_>, desired: &Desired, summary: &Summary) -> Result<Vec<Value>, Refusal> {
+    let world = world_of(call, desired)?;
+    let mut days = call.app.pasts.all(&call.app.root, desired, call.now);
+    Ok(summary.node_lines.iter().map(|line| card(call, desired, &world, &mut days, line)).collect())
 }
 
 fn card(
@@ -91,16 +91,15 @@ fn card(
 
 /// Returns the page of the nodes.
 pub fn nodes(call: &Call<'_>) -> Answer {
-    let summary = summary(call)?;
-    let cards = node_cards(call, &summary)?;
+    let (desired, summary) = state(call)?;
+    let cards = node_cards(call, &desired, &summary)?;
     let page = Page { template: "nodes.html", name: "nodes", digest: Some(String::new()) };
     render(call, &page, Some(&summary), context! { nodes => cards })
 }
 
 /// Returns the page of the services.
 pub fn services(call: &Call<'_>) -> Answer {
-    let summary = summary(call)?;
-    let desired = call.app.cx.desired()?;
+    let (desired, summary) = state(call)?;
     let (services, _) = world_of(call, &desired)?;
     let mut rows = Vec::new();
     for line in &summary.node_lines {
@@ -153,7 +152,7 @@ pub fn service(call: &Call<'_>) -> Answer {
     if row.is_none() && wanted.is_none() {
         return Err(unknown());
     }
-    let summary = summary(call)?;
+    let summary = commands::status::of(&call.app.cx, &desired)?;
     let (past, cut) = call.app.pasts.single(&call.app.root, &desired, &node, &service, call.now);
     let drift = summary.drift.iter().find(|d| d.node == node && d.service.as_ref() == Some(&service));
     let mut others: Vec<_> =
@@ -177,6 +176,7 @@ pub fn service(call: &Call<'_>) -> Answer {
         day => history::strip(&past, call.now, Span::DAY), week => history::strip(&past, call.now, Span::WEEK), cut,
         events => history::newest(&past, call.now), actions => others.iter().take(10).map(|e| super::queue::line(call, e)).collect::<Vec<_>>(),
     };
-    let page = Page { template: "service.html", name: "service", digest: Some(String::new()) };
+    let page =
+        Page { template: "service.html", name: "service", digest: Some(format!("?node={node}&service={service}")) };
     render(call, &page, Some(&summary), own)
 }

@@ -76,10 +76,16 @@ pub const PAGES: &[Page] = &[
     Page {
         name: "hlctl-digest",
         text: &[
-            "Prints the world, the drift and the queue as Markdown, short enough to paste into a chat or a ticket. Secrets \
-             are masked. Where it would be longer than `--max`, it says what was left out.",
+            "Prints the world, the drift and the queue as Markdown, short enough to paste into a chat or a ticket; with \
+             `--node`, `--service` and `--action` only what is about these: what is wrong, what was reported, what changed in \
+             the last day, the plan, the end of the output. Secrets are masked. Where it would be longer than `--max`, it is \
+             cut, and says so.",
         ],
-        examples: &[("Copy it:", &["hlctl digest | wl-copy"]), ("A short one:", &["hlctl digest --max 4096"])],
+        examples: &[
+            ("Copy it:", &["hlctl digest | wl-copy"]),
+            ("A short one:", &["hlctl digest --max 4096"]),
+            ("About one service:", &["hlctl digest --node piha --service mosquitto"]),
+        ],
         exits: &[DONE, FAILED, USAGE],
         environment: &[],
         files: &[],

@@ -15,6 +15,9 @@ pub const PAGES: &[Page] = &[
              `serve: trusted_proxies`, or the audit log names the proxy for every decision. TLS is the proxy's part.",
             "Errors of the API are problem documents (RFC 9457). `/api/v1/openapi.json` describes it, `/metrics` is for \
              Prometheus. Settings are read at the start: restart it after a change of `config.yaml`.",
+            "What the pages and the API show to everybody is kept until the kernel tells of a change, for a second at the \
+             most; on a network file system, changes of other machines are seen after that second. Large answers that \
+             their readers leave lying are limited to 8 MiB together; beyond that, 429 says when to come again.",
             "Under systemd it takes its socket from the manager, says when it is ready and gives signs of life. SIGTERM \
              and SIGINT let the requests in work end, for ten seconds at the most.",
         ],
