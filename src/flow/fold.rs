@@ -121,30 +121,14 @@ impl Fold {
     pub fn add(&mut self, event: &Event<'_>, at: &Place) {
         let ts = Some(event.ts);
         self.as_of = self.as_of.max(ts);
-        if event.kind == Kind::Unknown {
-            self.unknown += 1;
-        }
-        let Some(node) = entry(&mut self.nodes, &event.node) else { return };
-        if event.is_sign_of_life() {
-            node.last_seen = node.last_seen.max(ts);
-        }
         match &event.kind {
+            Kind::Unknown => self.unknown += 1,
             Kind::Healthy | Kind::Unhealthy | Kind::Status(_) | Kind::Removed => {
                 self.services_as_of = self.services_as_of.max(ts);
-                let name = event.service.as_deref().unwrap_or_default();
-                if let Some(service) = entry(&mut node.services, name) {
-                    service.add(event, at);
-                }
             }
-            Kind::Heartbeat => Newest::offer(&mut node.heartbeat, event.ts, at, |raw| raw.set(event)),
-            Kind::Disk(level) => {
-                if *level == Level::Normal {
-                    node.disk_normal_at = node.disk_normal_at.max(ts);
-                }
-                Newest::offer(&mut node.disk, event.ts, at, |value| *value = Some((*level, disk(event))));
-            }
-            Kind::Action | Kind::Unknown => {}
+            Kind::Heartbeat | Kind::Disk(_) | Kind::Action => {}
         }
+        with(&mut self.nodes, &event.node, |node| node.add(event, at));
     }
 
     /// Folds in what another fold learnt from other events.
@@ -216,16 +200,40 @@ impl Fold {
     }
 }
 
-/// Returns the value under a checked name, without making a name where there is one.
-fn entry<'m, K, V>(map: &'m mut BTreeMap<K, V>, name: &str) -> Option<&'m mut V>
+/// Changes the value under a checked name, without making a name where there is one and without looking twice.
+fn with<K, V>(map: &mut BTreeMap<K, V>, name: &str, change: impl FnOnce(&mut V))
 where
     K: Ord + std::str::FromStr + std::borrow::Borrow<str>,
     V: Default,
 {
-    if !map.contains_key(name) {
-        map.insert(name.parse().ok()?, V::default());
+    if let Some(value) = map.get_mut(name) {
+        change(value);
+    } else if let Ok(name) = name.parse() {
+        change(map.entry(name).or_default());
     }
-    map.get_mut(name)
+}
+
+impl Node {
+    fn add(&mut self, event: &Event<'_>, at: &Place) {
+        let ts = Some(event.ts);
+        if event.is_sign_of_life() {
+            self.last_seen = self.last_seen.max(ts);
+        }
+        match &event.kind {
+            Kind::Healthy | Kind::Unhealthy | Kind::Status(_) | Kind::Removed => {
+                let name = event.service.as_deref().unwrap_or_default();
+                with(&mut self.services, name, |service| service.add(event, at));
+            }
+            Kind::Heartbeat => Newest::offer(&mut self.heartbeat, event.ts, at, |raw| raw.set(event)),
+            Kind::Disk(level) => {
+                if *level == Level::Normal {
+                    self.disk_normal_at = self.disk_normal_at.max(ts);
+                }
+                Newest::offer(&mut self.disk, event.ts, at, |value| *value = Some((*level, disk(event))));
+            }
+            Kind::Action | Kind::Unknown => {}
+        }
+    }
 }
 
 impl Service {
