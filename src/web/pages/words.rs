@@ -45,7 +45,9 @@ pub fn next(code: Option<&str>) -> &'static str {
         "program_missing" | "no_compose" | "compose_too_old" => {
             "Install on the node what the message names, or give the service a recipe of its own, then approve it again."
         }
-        "engine_unreachable" => "Start the engine on the node, or let the user of hlctl use it; `hlctl doctor` looks.",
+        "engine_unreachable" => {
+            "Start the engine on the node, or let the user of hlctl use it: `docker info` there says why it does not."
+        }
         "ssh_unreachable" | "ssh_connection_lost" => {
             "See whether the node is up and reachable; its other actions wait until it is."
         }
