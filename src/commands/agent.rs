@@ -102,8 +102,7 @@ pub fn run(cx: &Context, args: &cli::Agent) -> Result<AgentReport> {
             Ok(AgentReport::Done(Told { sent, ..told }))
         }
         Err(error) => {
-            // The disk may be full: that this cannot be recorded either adds nothing to the error.
-            let _ = pass.end(Some(error.to_string()), BTreeMap::new());
+            pass.fail(&error);
             Err(Fail::from(error).into())
         }
     }
@@ -111,11 +110,7 @@ pub fn run(cx: &Context, args: &cli::Agent) -> Result<AgentReport> {
 
 /// Returns the canonical name of this node, which must have a host folder: a misspelt one would haunt the world.
 fn this_node(cx: &Context, desired: &Desired) -> Result<NodeName> {
-    let given = cx
-        .this_node
-        .as_ref()
-        .ok_or_else(|| fail("this machine's host name is no node's name", "name the node with --node or HLCTL_NODE"))?;
-    let node = desired.canonical(given);
+    let node = desired.canonical(given_name(cx)?);
     if desired.hosts.contains_key(&node) || desired.broken.contains_key(&node) {
         return Ok(node);
     }
@@ -126,6 +121,12 @@ fn this_node(cx: &Context, desired: &Desired) -> Result<NodeName> {
         |near| format!("did you mean `--node {near}`? If not: `hlctl agent --discover --node {node}` writes one"),
     );
     Err(fail(format!("there is no host folder {}", path.display()), advice))
+}
+
+/// Returns the name of this node as it was given, or as the machine calls itself.
+fn given_name(cx: &Context) -> Result<&NodeName> {
+    let none = || fail("this machine's host name is no node's name", "name the node with --node or HLCTL_NODE");
+    cx.this_node.as_ref().ok_or_else(none)
 }
 
 /// Looks once and decides what to tell. A host whose files cannot be believed still gives its signs of life.

@@ -10,7 +10,7 @@ use crate::flow::action::ActionId;
 use crate::flow::desired::Desired;
 use crate::flow::mask::mask;
 use crate::flow::name::{NodeName, ServiceName};
-use crate::flow::world::{self, NODES_SCHEMA, Nodes, SERVICES_SCHEMA, Services};
+use crate::flow::world;
 use crate::store;
 use crate::view::digest::{self, part};
 
@@ -56,10 +56,7 @@ fn of_action(cx: &Context, id: &ActionId) -> Result<String> {
 
 fn of_part(cx: &Context, desired: &Desired, node: &NodeName, service: Option<&ServiceName>) -> Result<String> {
     let root = cx.root()?;
-    let none = || Nodes { schema: NODES_SCHEMA.into(), as_of: None, nodes: Vec::new() };
-    let empty = || Services { schema: SERVICES_SCHEMA.into(), as_of: None, services: Vec::new() };
-    let services = store::world::read_services(&root).advised()?.unwrap_or_else(empty);
-    let nodes = store::world::read_nodes(&root).advised()?.unwrap_or_else(none);
+    let (services, nodes) = store::world::read_both(&root).advised()?;
     let (services, nodes) = world::canonical(&services, &nodes, &desired.aliases);
     let canonical = desired.canonical(node);
     let row = nodes.get(canonical.as_str());

@@ -48,7 +48,7 @@ pub fn whole(cx: &Context, args: &cli::Logs) -> Result<LogReport> {
 /// Returns the last whole lines of the output of an action's last execution, harmless to show; nothing where it never
 /// ran.
 pub fn end(root: &Root, id: &ActionId, max: usize) -> std::io::Result<String> {
-    let dir = root.actions().join("logs").join(id.as_str());
+    let dir = root.logs(id);
     let Some(started) = read::executions(&dir)?.pop() else { return Ok(String::new()) };
     let bytes = read::read(&dir, &started)?;
     let mut start = bytes.len().saturating_sub(max);
@@ -93,7 +93,7 @@ fn is_live(root: &Root, args: &cli::Logs) -> bool {
 
 fn find(cx: &Context, args: &cli::Logs) -> Result<(Root, PathBuf)> {
     let root = cx.root()?;
-    let dir = root.actions().join("logs").join(args.id.as_str());
+    let dir = root.logs(&args.id);
     let known = dir.is_dir() || actions::find(&root, &args.id).map_err(NotDone::from).advised()?.current().is_some();
     if !known {
         let nearest = actions::nearest_id(&root, &args.id);

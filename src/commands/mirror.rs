@@ -20,6 +20,7 @@ use crate::flow::world::{NODES_SCHEMA, Nodes, SERVICES_SCHEMA, Services};
 use crate::store::mirror::{self as stored, Tags};
 use crate::store::pass::{self, Pass};
 use crate::store::root::Root;
+use crate::store::world;
 use crate::wire::{Answer, Client};
 
 /// What is fetched: the file below `world/`, and where it is.
@@ -108,8 +109,7 @@ pub fn run(cx: &Context, args: &cli::Mirror) -> Result<MirrorReport> {
             Ok(MirrorReport::Done(mirrored))
         }
         Err(error) => {
-            // The disk may be full: that this cannot be recorded either adds nothing to the error.
-            let _ = pass.end(Some(error.to_string()), BTreeMap::new());
+            pass.fail(&error);
             let kept = facts(&root, cx.now()).age_seconds.map_or("nothing was mirrored yet".into(), |age| {
                 format!("the world of {} ago stays", span(age.saturating_mul(1000)))
             });
@@ -231,10 +231,7 @@ pub fn summary(root: &Root, now: Stamp) -> Result<Summary> {
             .map_err(|e| fail(format!("cannot read {}: {e}", root.world(SUMMARY).display()), advice))?,
         None => Summary::empty(),
     };
-    let none = || Services { schema: SERVICES_SCHEMA.into(), as_of: None, services: Vec::new() };
-    let services = crate::store::world::read_services(root).advised()?.unwrap_or_else(none);
-    let none = || Nodes { schema: NODES_SCHEMA.into(), as_of: None, nodes: Vec::new() };
-    let nodes = crate::store::world::read_nodes(root).advised()?.unwrap_or_else(none);
+    let (services, nodes) = world::read_both(root).advised()?;
     let taken = stored::taken(root, SUMMARY).unwrap_or(now);
     mirror::bring_up(&mut summary, facts(root, now), (&services, &nodes), taken, now);
     Ok(summary)

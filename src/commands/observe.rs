@@ -81,8 +81,7 @@ pub fn run(cx: &Context, args: &cli::Observe) -> Result<ObserveReport> {
                 observed
             }
             Err(error) => {
-                // The disk may be full: that this cannot be recorded either adds nothing to the error.
-                let _ = pass.end(Some(error.to_string()), BTreeMap::new());
+                pass.fail(&error);
                 return Err(error.into());
             }
         }

@@ -77,8 +77,7 @@ pub fn run(cx: &Context, args: &cli::Prune) -> Result<PruneReport> {
             Ok(PruneReport::Done(pruned))
         }
         Err(error) => {
-            // The disk may be full: that this cannot be recorded either adds nothing to the error.
-            let _ = pass.end(Some(error.to_string()), BTreeMap::new());
+            pass.fail(&error);
             Err(error.into())
         }
     }

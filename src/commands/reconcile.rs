@@ -16,7 +16,7 @@ use crate::flow::drift::{self, DriftRow};
 use crate::flow::lifecycle::{State, Transition};
 use crate::flow::reconcile::{self, Decision, Inputs, New};
 use crate::flow::time::{Stamp, span};
-use crate::flow::world::{self, NODES_SCHEMA, Nodes, Services};
+use crate::flow::world::{self, Nodes, Services};
 use crate::store;
 use crate::store::actions::Entry;
 use crate::store::pass::{self, Pass};
@@ -150,8 +150,7 @@ fn reconcile(cx: &Context, root: &Root, config: &Config, desired: &Desired, dry_
 pub fn load_world(root: &Root, desired: &Desired) -> Result<(Services, Nodes)> {
     let services = store::world::read_services(root).advised()?;
     let services = services.ok_or_else(|| fail("there is no world yet", "run `hlctl observe` first"))?;
-    let none = || Nodes { schema: NODES_SCHEMA.into(), as_of: None, nodes: Vec::new() };
-    let nodes = store::world::read_nodes(root).advised()?.unwrap_or_else(none);
+    let nodes = store::world::read_nodes(root).advised()?.unwrap_or_else(Nodes::none);
     Ok(world::canonical(&services, &nodes, &desired.aliases))
 }
 

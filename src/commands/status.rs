@@ -14,7 +14,7 @@ use crate::flow::reconcile::{self, Ended};
 use crate::flow::sort;
 use crate::flow::status::{self, Flapping, Inputs, PassFacts, Summary};
 use crate::flow::time::Stamp;
-use crate::flow::world::{self, NODES_SCHEMA, Nodes};
+use crate::flow::world::{self, Nodes};
 use crate::store;
 use crate::store::actions::Listing;
 use crate::store::pass;
@@ -33,8 +33,7 @@ pub fn of(cx: &Context, desired: &Desired) -> Result<Summary> {
     }
     let config = store::config::read(&root).advised()?;
     let services = store::world::read_services(&root).advised()?;
-    let none = || Nodes { schema: NODES_SCHEMA.into(), as_of: None, nodes: Vec::new() };
-    let nodes = store::world::read_nodes(&root).advised()?.unwrap_or_else(none);
+    let nodes = store::world::read_nodes(&root).advised()?.unwrap_or_else(Nodes::none);
     let world = services.map(|services| world::canonical(&services, &nodes, &desired.aliases));
     let mut drift = store::drift::read(&root).unwrap_or_default();
     let live = store::actions::list(&root, &State::LIVE)?;

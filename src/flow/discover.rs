@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::hostfile::{Scope, Service};
 use super::listing::{self, Listed, project_name};
 use super::name::ServiceName;
+use super::project::COMPOSE_FILES;
 use super::sighting::Sighting;
 use super::units::{self, Unit};
 pub use text::{NotAppendable, host_file, services_file};
@@ -68,9 +69,6 @@ impl Proposal {
         self.settings.push((key, value));
     }
 }
-
-/// What Compose looks for in a project's folder.
-const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
 
 /// Returns what is not among the known services: projects, stacks, containers without either, units. `folder` tells
 /// where a known service's project lies.

@@ -8,10 +8,13 @@ pub const MIN_SECRET: usize = 6;
 /// What stands in the place of a secret.
 pub const MASK: &str = "***";
 
+/// What a variable's name holds whose value is secret.
+pub const SECRET_WORDS: [&str; 4] = ["TOKEN", "PASSWORD", "SECRET", "KEY"];
+
 /// Returns whether a variable's name says that its value is secret, and the value is long enough to be one.
 pub fn is_secret(name: &str, value: &str) -> bool {
     let name = name.to_ascii_uppercase();
-    value.chars().count() >= MIN_SECRET && ["TOKEN", "PASSWORD", "SECRET", "KEY"].iter().any(|word| name.contains(word))
+    value.chars().count() >= MIN_SECRET && SECRET_WORDS.iter().any(|word| name.contains(word))
 }
 
 /// Returns the secret values of a text of `NAME=value` lines, as in Compose's `.env`.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::mask::{MASK, is_secret, mask, secrets_of_env_file};
+use super::mask::{MASK, SECRET_WORDS, is_secret, mask, secrets_of_env_file};
 use super::{diff, sort};
 
 /// What Compose looks for in a project's folder, in its order.
@@ -79,7 +79,7 @@ fn variable(line: &str) -> Option<String> {
 /// Returns the values of variables that are secret by their names. What is taken from elsewhere is no secret, and only
 /// what looks like a variable counts, or half of Compose's own words would.
 fn secrets_of_compose_file(text: &str) -> Vec<String> {
-    if !["TOKEN", "PASSWORD", "SECRET", "KEY"].iter().any(|word| text.contains(word)) {
+    if !SECRET_WORDS.iter().any(|word| text.contains(word)) {
         return Vec::new();
     }
     let mut found = Vec::new();

@@ -97,6 +97,12 @@ impl Stamp {
         (Self::EARLIEST..Self::END).contains(&self)
     }
 
+    /// Returns a time as the file system gives it; none of before 1970.
+    pub fn of(time: std::time::SystemTime) -> Option<Self> {
+        let since_epoch = time.duration_since(std::time::UNIX_EPOCH).ok()?;
+        i64::try_from(since_epoch.as_millis()).ok().map(Stamp)
+    }
+
     /// Returns this time moved by a number of milliseconds, stopping at the ends of what can be written.
     pub fn plus_millis(self, ms: i64) -> Self {
         Stamp(self.0.saturating_add(ms))

@@ -135,6 +135,11 @@ impl PartialEq for Details {
 impl Eq for Details {}
 
 impl Services {
+    /// Returns what is known before anything was heard.
+    pub fn none() -> Services {
+        Services { schema: SERVICES_SCHEMA.into(), as_of: None, services: Vec::new() }
+    }
+
     /// Returns the file's bytes: one service a line.
     pub fn to_json(&self) -> Vec<u8> {
         table(&self.schema, self.as_of, "services", &self.services)
@@ -148,6 +153,11 @@ impl Services {
 }
 
 impl Nodes {
+    /// Returns what is known before anything was heard.
+    pub fn none() -> Nodes {
+        Nodes { schema: NODES_SCHEMA.into(), as_of: None, nodes: Vec::new() }
+    }
+
     /// Returns the file's bytes: one node a line.
     pub fn to_json(&self) -> Vec<u8> {
         table(&self.schema, self.as_of, "nodes", &self.nodes)

@@ -37,6 +37,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Sorts entries, the newest first.
+    pub fn newest_first(entries: &mut Vec<&Entry>) {
+        sort::by_key(entries, |e| std::cmp::Reverse((e.since(), e.action.id.clone())));
+    }
+
     /// Returns the true part of the history.
     pub fn history(&self) -> &[crate::flow::action::HistoryEntry] {
         &self.action.history[..self.standing.committed]
@@ -232,9 +237,8 @@ pub fn past(root: &Root, id: &ActionId, since: Stamp) -> Past {
 /// proves nothing: file systems' times are coarse, and the last look was not at its end.
 pub fn changed_since(root: &Root, state: State, since: Option<Stamp>) -> bool {
     let modified = std::fs::metadata(root.actions().join(state.as_str())).and_then(|m| m.modified()).ok();
-    let modified = modified.and_then(|m| m.duration_since(std::time::UNIX_EPOCH).ok());
-    let (Some(modified), Some(since)) = (modified, since) else { return true };
-    modified.as_millis() as i64 >= since.millis() - 60_000
+    let (Some(modified), Some(since)) = (modified.and_then(Stamp::of), since) else { return true };
+    modified.millis() >= since.millis() - 60_000
 }
 
 /// Returns how many older records of an ID `history/` holds.

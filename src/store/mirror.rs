@@ -27,11 +27,11 @@ struct Mark {
 }
 
 /// Marks a root as a mirror of a control plane.
-pub fn mark(root: &Root, from: &ControlPlane) -> Result<bool, WriteError> {
+pub fn mark(root: &Root, from: &ControlPlane) -> Result<(), WriteError> {
     let mark = Mark { schema: MIRROR_SCHEMA.into(), from: from.clone() };
     let mut bytes = serde_json::to_vec(&mark).expect("a URL serializes");
     bytes.push(b'\n');
-    root.write(&root.state(MARK), &bytes)
+    root.write(&root.state(MARK), &bytes).map(drop)
 }
 
 /// Returns whom a root mirrors; nothing where its mark, made by hand, does not say.
@@ -73,14 +73,14 @@ impl Tags {
         is_there.then_some(tag.as_str())
     }
 
-    /// Writes a file of the world and keeps its tag. Returns whether its bytes changed.
-    pub fn put(&mut self, root: &Root, name: &str, bytes: &[u8], tag: Option<String>) -> Result<bool, WriteError> {
-        let changed = root.write(&root.world(name), bytes)?;
+    /// Writes a file of the world and keeps its tag.
+    pub fn put(&mut self, root: &Root, name: &str, bytes: &[u8], tag: Option<String>) -> Result<(), WriteError> {
+        root.write(&root.world(name), bytes)?;
         match tag {
             Some(tag) => self.files.insert(name.to_owned(), (tag, sha256_hex(bytes))),
             None => self.files.remove(name),
         };
-        Ok(changed)
+        Ok(())
     }
 
     /// Writes the tags; the time of their file says when all was answered last. Not synced: they are a hint.
@@ -120,9 +120,7 @@ pub fn taken(root: &Root, name: &str) -> Option<Stamp> {
 }
 
 fn written(path: &std::path::Path) -> Option<Stamp> {
-    let modified = std::fs::metadata(path).ok()?.modified().ok()?;
-    let since_epoch = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
-    Some(Stamp::from_millis(i64::try_from(since_epoch.as_millis()).ok()?))
+    Stamp::of(std::fs::metadata(path).ok()?.modified().ok()?)
 }
 
 /// Returns a file of the world as it was fetched.

@@ -56,6 +56,11 @@ impl<'a> Pass<'a> {
         self.root.write(&path, &bytes)?;
         self.lock.touch(self.began.elapsed()).map_err(|e| WriteError::at(&path, "touch the lock of", e))
     }
+
+    /// Ends the pass with an error. The disk may be full: that this cannot be recorded either adds nothing to it.
+    pub fn fail(self, error: &impl std::fmt::Display) {
+        let _ = self.end(Some(error.to_string()), BTreeMap::new());
+    }
 }
 
 /// What is known of a pass's last run.
@@ -77,8 +82,7 @@ pub fn last_run(root: &Root, name: &str) -> Option<LastRun> {
     let modified = lock.modified().ok()?;
     let took =
         lock.accessed().ok().and_then(|took| took.duration_since(UNIX_EPOCH).ok()).filter(|took| *took < LONGEST);
-    let since_epoch = modified.duration_since(UNIX_EPOCH).ok()?;
-    Some(LastRun { finished: Stamp::from_millis(i64::try_from(since_epoch.as_millis()).ok()?), took, record })
+    Some(LastRun { finished: Stamp::of(modified)?, took, record })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Gid, Uid};
 
 use super::atomic::{self, WriteError};
+use crate::flow::action::ActionId;
 
 /// The data directory of hlctl, known to exist.
 #[derive(Debug, Clone)]
@@ -80,6 +81,11 @@ impl Root {
     /// Returns `actions/`.
     pub fn actions(&self) -> PathBuf {
         self.path.join("actions")
+    }
+
+    /// Returns `actions/logs/ID`.
+    pub fn logs(&self, id: &ActionId) -> PathBuf {
+        self.actions().join("logs").join(id.as_str())
     }
 
     /// Returns `audit/`.

@@ -61,6 +61,12 @@ impl WorldError {
     }
 }
 
+/// Reads both files; one that is missing knows of nothing.
+pub fn read_both(root: &Root) -> Result<(Services, Nodes), WorldError> {
+    let services = read_services(root)?.unwrap_or_else(Services::none);
+    Ok((services, read_nodes(root)?.unwrap_or_else(Nodes::none)))
+}
+
 /// Reads `world/services.json`; nothing where it is missing.
 pub fn read_services(root: &Root) -> Result<Option<Services>, WorldError> {
     read(&root.world(SERVICES), SERVICES_SCHEMA)

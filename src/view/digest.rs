@@ -6,7 +6,6 @@ use super::{Report, Style, clean, template};
 use crate::commands::digest::DigestReport;
 use crate::flow::action::Action;
 use crate::flow::lifecycle::State;
-use crate::flow::sort;
 use crate::flow::status::{Counts, Flapping, Summary};
 use crate::flow::time::{Stamp, span};
 use crate::store::actions::Entry;
@@ -25,7 +24,7 @@ pub fn markdown(summary: &Summary, entries: &[Entry], now: Stamp) -> String {
     let template = environment.get_template("digest.md").expect("it was just added");
     let open: Vec<_> = entries.iter().filter(|e| !e.state.is_ended()).map(|e| line(e, now)).collect();
     let mut ended: Vec<&Entry> = entries.iter().filter(|e| e.state.is_ended()).collect();
-    sort::by_key(&mut ended, |e| std::cmp::Reverse((e.since(), e.action.id.clone())));
+    Entry::newest_first(&mut ended);
     let ended: Vec<_> = ended.into_iter().take(RECENT).map(|e| line(e, now)).collect();
     let nodes: Vec<_> = summary.node_lines.iter().map(|n| {
         let seen = n.last_seen.map_or("never".into(), |t| format!("{} ago", span(now.since(t))));

@@ -59,10 +59,7 @@ struct Before {
 
 /// Asks the machine and writes its host files.
 pub fn run(cx: &Context, args: &cli::Agent) -> Result<Discovered> {
-    let node = cx
-        .this_node
-        .clone()
-        .ok_or_else(|| fail("this machine's host name is no node's name", "name the node with --node or HLCTL_NODE"))?;
+    let node = super::given_name(cx)?.clone();
     let hosts_path = cx.hosts_path();
     let before = before(&hosts_path, &node)?;
     let home = cx.home();

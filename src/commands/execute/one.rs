@@ -104,7 +104,7 @@ fn run_plan(
 ) -> Result<runner::Ran, NotDone> {
     let (cx, root, id) = (shared.cx, shared.root, &claimed.action.id);
     let started = running_of(&claimed.action).map_or_else(|| cx.now(), |r| r.started_at);
-    let logs = root.actions().join("logs").join(id.as_str());
+    let logs = root.logs(id);
     root.make_dir(&logs)?;
     let home = cx.home();
     let mut current = claimed.clone();

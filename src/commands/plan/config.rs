@@ -28,8 +28,7 @@ pub fn change(cx: &Context, root: &Root, entry: &Entry, plan: &Plan, fetch: bool
     if entry.action.kind != ActionType::Redeploy || !(fetch || ask.step.on == LOCAL) {
         return None;
     }
-    let dir = root.actions().join("logs").join(entry.action.id.as_str());
-    let (deployed, before) = last_config(&dir)?;
+    let (deployed, before) = last_config(&root.logs(&entry.action.id))?;
     let compose = Some(Compose::find(&ask.step.on).ok()?);
     let home = cx.home();
     let asker = Asker { asks: &plan.asks, compose, home: home.as_deref() };

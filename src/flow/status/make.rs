@@ -14,13 +14,7 @@ use crate::flow::world::{NodeRow, Nodes, ServiceRow, Services};
 
 /// Makes the summary.
 pub fn summarize(inputs: &Inputs<'_>) -> Summary {
-    let nothing = || {
-        (
-            Services { schema: String::new(), as_of: None, services: vec![] },
-            Nodes { schema: String::new(), as_of: None, nodes: vec![] },
-        )
-    };
-    let empty = nothing();
+    let empty = (Services::none(), Nodes::none());
     let (services, nodes) = inputs.world.unwrap_or((&empty.0, &empty.1));
     let mut attention = Vec::new();
     if inputs.world.is_none() {

@@ -8,7 +8,6 @@ use crate::flow::drift::DriftRow;
 use crate::flow::hostfile::{OnFailure, Service};
 use crate::flow::name::{NodeName, ServiceName};
 use crate::flow::plan::{Plan, describe};
-use crate::flow::sort;
 use crate::flow::status::{NodeStanding, Summary};
 use crate::flow::time::{Stamp, span};
 use crate::flow::world::{NodeRow, ServiceRow};
@@ -51,7 +50,7 @@ pub fn markdown(part: &Part<'_>) -> String {
         summary.drift.iter().filter(|d| d.node == **node && (service.is_none() || d.service.as_ref() == *service));
     text += &section("Drift", drift.map(drift_line), "None.");
     let (open, mut ended): (Vec<&Entry>, Vec<&Entry>) = part.entries.iter().partition(|e| !e.state.is_ended());
-    sort::by_key(&mut ended, |e| std::cmp::Reverse((e.since(), e.action.id.clone())));
+    Entry::newest_first(&mut ended);
     text += &section("Open actions", open.into_iter().map(|e| action_line(e, *now)), "None.");
     let ended = ended.into_iter().take(RECENT).map(|e| action_line(e, *now));
     text += &section("Ended actions, newest first", ended, "None.");

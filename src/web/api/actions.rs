@@ -96,7 +96,7 @@ pub fn show(call: &Call<'_>) -> Answer {
 pub fn log(call: &Call<'_>) -> Answer {
     let text = call.parameters.first().map_or("", String::as_str);
     let id = text.parse::<ActionId>().map_err(|_| Refusal::new(404, "there is no such action"))?;
-    let dir = call.app.root.actions().join("logs").join(id.as_str());
+    let dir = call.app.root.logs(&id);
     if !dir.is_dir() {
         known(call)?;
     }

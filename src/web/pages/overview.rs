@@ -38,7 +38,7 @@ pub fn overview(call: &Call<'_>) -> Answer {
         grouped.into_iter().map(|(node, rows)| context! { node, words => count(rows.len(), "action"), rows }).collect();
     let active = listing.entries.iter().filter(|e| matches!(e.state, State::Approved | State::Running));
     let mut ended: Vec<&Entry> = listing.entries.iter().filter(|e| e.state.is_ended()).collect();
-    sort::by_key(&mut ended, |e| std::cmp::Reverse((e.since(), e.action.id.clone())));
+    Entry::newest_first(&mut ended);
     let own = context! {
         verdict => verdict(call, &summary), rows, grouped,
         others => others(&summary).into_iter().map(|s| sentence(call, &summary, &listing.entries, s)).collect::<Vec<_>>(),

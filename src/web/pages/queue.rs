@@ -13,7 +13,6 @@ use crate::flow::desired::Desired;
 use crate::flow::drift::DriftKind;
 use crate::flow::lifecycle::State;
 use crate::flow::plan::Plan;
-use crate::flow::sort;
 use crate::flow::status::{Summary, count};
 use crate::flow::time::{Stamp, span};
 use crate::store::actions::{self, Entry};
@@ -45,7 +44,7 @@ pub fn actions(call: &Call<'_>) -> Answer {
     for state in State::ALL.into_iter().filter(|s| wanted.is_none_or(|w| w == *s)) {
         let mut entries: Vec<&Entry> = listing.entries.iter().filter(|e| e.state == state).collect();
         let all = entries.len();
-        sort::by_key(&mut entries, |e| std::cmp::Reverse((e.since(), e.action.id.clone())));
+        Entry::newest_first(&mut entries);
         let rows: Vec<Value> = match state {
             State::Pending => entries.iter().map(|e| pending_row(call, &summary, e, &plans)).collect(),
             _ => entries.iter().take(SHOWN).map(|e| line(call, e)).collect(),

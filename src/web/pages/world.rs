@@ -13,17 +13,14 @@ use crate::flow::lifecycle::State;
 use crate::flow::name::{NodeName, ServiceName};
 use crate::flow::sort;
 use crate::flow::status::{NodeLine, NodeStanding, Summary};
-use crate::flow::world::{self, NODES_SCHEMA, Nodes, ServiceRow, Services};
+use crate::flow::world::{self, Nodes, ServiceRow, Services};
 use crate::store;
 use crate::web::message::Refusal;
 use crate::web::past::{self, Days};
 use crate::web::routes::Call;
 
 fn world_of(call: &Call<'_>, desired: &Desired) -> Result<(Services, Nodes), Refusal> {
-    let none = || Nodes { schema: NODES_SCHEMA.into(), as_of: None, nodes: Vec::new() };
-    let empty = || Services { schema: String::new(), as_of: None, services: Vec::new() };
-    let services = store::world::read_services(&call.app.root).advised()?.unwrap_or_else(empty);
-    let nodes = store::world::read_nodes(&call.app.root).advised()?.unwrap_or_else(none);
+    let (services, nodes) = store::world::read_both(&call.app.root).advised()?;
     Ok(world::canonical(&services, &nodes, &desired.aliases))
 }
 
@@ -41,6 +38,15 @@ fn status_words(row: Option<&ServiceRow>) -> String {
     let Some(row) = row else { return "missing".into() };
     let reason = row.reason.as_deref().map_or(String::new(), |r| format!(": {}", words::reason(r)));
     clean(&format!("{}{reason}", row.status))
+}
+
+/// Returns the tone of a service that is watched.
+fn tone(row: Option<&ServiceRow>, well: bool) -> &'static str {
+    match (well, row) {
+        (true, _) => "good",
+        (false, None) => "attention",
+        (false, Some(_)) => "bad",
+    }
 }
 
 /// Returns the nodes as cards.
@@ -65,13 +71,7 @@ fn card(
         .iter()
         .map(|(name, _, well)| {
             let row = rows.get(line.node.as_str(), name.as_str());
-            let tone = if *well {
-                "good"
-            } else if row.is_none() {
-                "attention"
-            } else {
-                "bad"
-            };
+            let tone = tone(row, *well);
             let mut marks = days.remove(&(line.node.clone(), name.clone())).unwrap_or_default();
             marks.extend(row.map(past::of_row).unwrap_or_default());
             sort::by(&mut marks, Ord::cmp);
@@ -105,13 +105,7 @@ pub fn services(call: &Call<'_>) -> Answer {
     for line in &summary.node_lines {
         for (name, _, well) in &line.services {
             let row = services.get(line.node.as_str(), name.as_str());
-            let tone = if *well {
-                "good"
-            } else if row.is_none() {
-                "attention"
-            } else {
-                "bad"
-            };
+            let tone = tone(row, *well);
             rows.push(context! {
                 node => line.node.as_str(), service => name.as_str(), words => status_words(row), tone,
                 at => maybe_stamp(row.map(|r| r.last_event), call.now),
@@ -162,7 +156,7 @@ pub fn service(call: &Call<'_>) -> Answer {
     let own = context! {
         node => node.as_str(), service => service.as_str(),
         status => row.map_or("missing".into(), |r| clean(&r.status)),
-        tone => row.map_or("attention", |r| if r.is_healthy() { "good" } else { "bad" }),
+        tone => tone(row, row.is_some_and(ServiceRow::is_healthy)),
         reason => row.and_then(|r| r.reason.as_deref()).map(words::reason).map(clean),
         at => maybe_stamp(row.map(|r| r.last_event), call.now),
         healthy_at => maybe_stamp(row.and_then(|r| r.last_healthy), call.now),
