@@ -231,9 +231,7 @@ pub fn said(argv: &[OsString], dir: Option<&Path>, within: Duration) -> io::Resu
     let handle = command.before_spawn(own_group).start()?;
     let answer = handle.wait_timeout(within);
     if !matches!(answer, Ok(Some(_))) {
-        handle.pids().iter().filter_map(|pid| Pid::from_raw(i32::try_from(*pid).ok()?)).for_each(|pid| {
-            group::signal(pid, Signal::KILL);
-        });
+        kill(&handle);
     }
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ok(answer?.map(|answer| Said {
@@ -247,6 +245,13 @@ pub fn said(argv: &[OsString], dir: Option<&Path>, within: Duration) -> io::Resu
 /// standard error is not wanted.
 pub fn output(argv: &[OsString], dir: Option<&Path>, within: Duration) -> Option<String> {
     said(argv, dir, within).ok()?.filter(|said| said.is_success).map(|said| said.stdout)
+}
+
+/// Kills a command with its group.
+fn kill(handle: &duct::Handle) {
+    for pid in handle.pids().iter().filter_map(|pid| Pid::from_raw(i32::try_from(*pid).ok()?)) {
+        group::signal(pid, Signal::KILL);
+    }
 }
 
 /// Adds bytes to a buffer that keeps the last of them.

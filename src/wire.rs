@@ -104,7 +104,7 @@ impl Client {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
-            .user_agent(concat!("hlctl/", env!("CARGO_PKG_VERSION")))
+            .user_agent(curl::USER_AGENT)
             .build();
         let near = Near { anywhere: settings.insecure_http, names: DefaultResolver::default() };
         let agent = Agent::with_parts(config, TcpConnector::default(), near);

@@ -1,15 +1,9 @@
 //! What Docker's own program says, one short call each. An engine that does not answer is an error in its words, never
 //! an empty list.
 
-use std::ffi::OsString;
-use std::time::Duration;
-
 use crate::flow::engine::Container;
 use crate::flow::listing::{self, Listed};
-use crate::process;
-
-/// How long Docker may take to answer.
-const TIMEOUT: Duration = Duration::from_secs(10);
+use crate::process::Said;
 
 /// Lists all containers.
 pub fn containers() -> Result<Vec<Listed>, String> {
@@ -46,13 +40,8 @@ fn ask(words: &[&str]) -> Result<String, String> {
     if said.is_success { Ok(said.stdout) } else { Err(last_line(&said.stderr)) }
 }
 
-fn said(words: &[&str]) -> Result<process::Said, String> {
-    let argv: Vec<OsString> = std::iter::once("docker").chain(words.iter().copied()).map(OsString::from).collect();
-    match process::said(&argv, None, TIMEOUT) {
-        Ok(Some(said)) => Ok(said),
-        Ok(None) => Err(format!("docker did not answer within {} s", TIMEOUT.as_secs())),
-        Err(e) => Err(format!("cannot run docker: {e}")),
-    }
+fn said(words: &[&str]) -> Result<Said, String> {
+    super::said(&[&["docker"], words].concat())
 }
 
 fn last_line(text: &str) -> String {

@@ -17,6 +17,7 @@ use super::connect::{self, ConnectError};
 use super::https;
 use crate::flow::desired::Connection;
 use crate::flow::hostfile::Address;
+use crate::wire::curl::USER_AGENT;
 
 /// Most of a body that is searched for a text.
 const MOST: usize = 1 << 20;
@@ -79,7 +80,7 @@ fn agent(socket: TcpStream, end: Instant) -> Agent {
         .max_redirects(0)
         .max_redirects_will_error(false)
         .http_status_as_error(false)
-        .user_agent(concat!("hlctl/", env!("CARGO_PKG_VERSION")))
+        .user_agent(USER_AGENT)
         .build();
     Agent::with_parts(config, Ready { socket: Mutex::new(Some(socket)), end }, Nowhere)
 }

@@ -10,9 +10,8 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{MemfdFlags, memfd_create};
-use rustix::process::{Pid, Signal};
 
-use super::{UNKILLABLE, any_ready, group, keep_last};
+use super::{UNKILLABLE, any_ready, keep_last};
 
 /// Most that is kept of standard error.
 const MAX_STDERR: usize = 16 * 1024;
@@ -78,9 +77,7 @@ pub fn talk(
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let stopped = listen([out, err], end, &mut stdout, &mut stderr, enough);
     if !matches!(stopped, Ok(None)) {
-        handle.pids().iter().filter_map(|pid| Pid::from_raw(i32::try_from(*pid).ok()?)).for_each(|pid| {
-            group::signal(pid, Signal::KILL);
-        });
+        super::kill(&handle);
     }
     let code = handle.wait_timeout(UNKILLABLE)?.and_then(|output| output.status.code());
     Ok(Talk { code, stopped: stopped?, stdout, stderr: String::from_utf8_lossy(&stderr).into_owned() })

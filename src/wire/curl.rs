@@ -3,10 +3,13 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use crate::process::talk::{self, Stopped, Talk};
+
+/// What this program calls itself to servers.
+pub const USER_AGENT: &str = concat!("hlctl/", env!("CARGO_PKG_VERSION"));
 
 /// Longest head of an answer, interim ones included.
 const MAX_HEAD: usize = 64 * 1024;
@@ -125,7 +128,7 @@ fn arguments(request: &Request<'_>) -> Vec<OsString> {
     let mut add = |words: &[&str]| argv.extend(words.iter().map(OsString::from));
     add(&["--path-as-is", "--proto", "=https", "--noproxy", "*"]);
     add(&["--max-time", &seconds(request.within), "--connect-timeout", &seconds(request.connect)]);
-    add(&["--user-agent", concat!("hlctl/", env!("CARGO_PKG_VERSION"))]);
+    add(&["--user-agent", USER_AGENT]);
     if let Some(port) = request.via {
         add(&["--connect-to", &format!("::127.0.0.1:{port}")]);
     }
@@ -226,11 +229,11 @@ fn certificate(line: &str, ca: Option<&Path>) -> String {
     }
 }
 
-/// Returns whether a file holds certificates, or why it cannot be the one that is believed.
-pub fn certificates(path: &Path) -> Result<PathBuf, String> {
+/// Checks that a file holds certificates, or says why it cannot be the one that is believed.
+pub fn certificates(path: &Path) -> Result<(), String> {
     let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
     match memchr::memmem::find(&bytes, b"-----BEGIN CERTIFICATE-----") {
-        Some(_) => Ok(path.to_owned()),
+        Some(_) => Ok(()),
         None => Err("there are none in it".into()),
     }
 }
