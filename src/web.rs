@@ -4,7 +4,7 @@
 //! `pages` answer.
 
 use std::net::{IpAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::cli;
 use crate::context::Context;
@@ -154,4 +154,9 @@ fn dress(response: Response) -> Response {
         .with("referrer-policy", "no-referrer")
         .with("cross-origin-resource-policy", "same-origin");
     if cache { response.with("cache-control", "no-store") } else { response }
+}
+
+/// Locks; what a handler that panicked left behind is as good as what it found.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

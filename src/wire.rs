@@ -165,6 +165,12 @@ impl Client {
         Ok(Answer { status, etag, body })
     }
 
+    /// Says how the other side refused.
+    pub fn refusal(&self, answer: &Answer) -> String {
+        let detail = answer.problem().0.map_or(String::new(), |detail| format!(": {}", self.harmless(&detail)));
+        format!("{} answered {}{detail}", self.settings.url, answer.status)
+    }
+
     /// Returns text that may repeat what the other side said, without the token.
     pub fn harmless(&self, text: &str) -> String {
         mask(text, self.settings.token.as_slice())

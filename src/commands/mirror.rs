@@ -178,8 +178,6 @@ fn fetch_into(
 
 /// Returns the error of an answer that says no.
 fn refused(client: &Client, answer: &Answer) -> Fail {
-    let (detail, _) = answer.problem();
-    let detail = detail.map_or(String::new(), |d| format!(": {}", client.harmless(&d)));
     let advice = match answer.status {
         401 => "`hlctl token add NAME --reader` on the control plane prints a token: give it with --token-file",
         403 => "the token must be a reader's or an operator's",
@@ -187,7 +185,7 @@ fn refused(client: &Client, answer: &Answer) -> Fail {
         404 => "look at the URL: it is that of the control plane's first page",
         _ => "look at the control plane; the next pass tries it again",
     };
-    Fail::new(format!("{} answered {}{detail}", client.url(), answer.status), advice)
+    Fail::new(client.refusal(answer), advice)
 }
 
 /// Says what is wrong with a file before it takes the place of a good one.

@@ -169,12 +169,10 @@ fn send(client: &Client, part: &[u8]) -> Verdict {
 fn verdict(client: &Client, answer: &Answer, part: &[u8]) -> Verdict {
     let lines = memchr::memchr_iter(b'\n', part).count() as u64;
     let url = client.url();
-    let (detail, told) = answer.problem();
     let no = |advice: &str| {
-        let detail = detail.as_deref().map_or(String::new(), |d| format!(": {}", client.harmless(d)));
-        let advice =
-            told.as_deref().map_or(advice.to_owned(), |told| format!("{advice}; it says: {}", client.harmless(told)));
-        Verdict::No(format!("{url} answered {}{detail}", answer.status), advice)
+        let (_, told) = answer.problem();
+        let advice = told.map_or(advice.to_owned(), |told| format!("{advice}; it says: {}", client.harmless(&told)));
+        Verdict::No(client.refusal(answer), advice)
     };
     match answer.status {
         200 => match json::from_bytes::<Taken>(&answer.body) {

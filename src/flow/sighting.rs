@@ -37,7 +37,8 @@ pub enum Sighting {
 }
 
 impl Sighting {
-    fn not_running(detail: String) -> Sighting {
+    /// Returns that of what is not running.
+    pub fn not_running(detail: String) -> Sighting {
         Sighting::Unhealthy { reason: NOT_RUNNING, detail }
     }
 

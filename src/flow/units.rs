@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::sighting::{NOT_RUNNING, Sighting};
+use super::sighting::Sighting;
 
 /// The properties that are asked for.
 pub const PROPERTIES: &str =
@@ -31,20 +31,19 @@ pub fn parse(text: &str) -> Vec<Unit> {
 /// Returns what a unit says of the service that it is.
 pub fn sighting(unit: &Unit) -> Sighting {
     let (active, sub) = (unit.get("ActiveState"), unit.get("SubState"));
-    let not_running = |detail| Sighting::Unhealthy { reason: NOT_RUNNING, detail };
     match (unit.get("LoadState"), active) {
         ("", _) => Sighting::Unknown { detail: "systemctl says nothing of its unit".into() },
         ("not-found", _) => Sighting::Absent { detail: "systemd knows no such unit".into() },
         ("loaded", "active" | "reloading") => Sighting::Healthy,
         ("loaded", "activating") if sub == "auto-restart" => {
-            not_running(format!("its unit is being restarted after {}", failure(unit)))
+            Sighting::not_running(format!("its unit is being restarted after {}", failure(unit)))
         }
         ("loaded", "activating") => Sighting::Undecided { detail: "its unit is starting".into() },
         // What runs once and ended well, until its timer or the next boot starts it again.
         ("loaded", "inactive") if unit.get("Type") == "oneshot" && unit.get("Result") == "success" => Sighting::Healthy,
-        ("loaded", "failed") => not_running(format!("its unit failed: {}", failure(unit))),
-        ("loaded", _) => not_running(format!("its unit is {active}")),
-        (load, _) => not_running(format!("its unit is {load}")),
+        ("loaded", "failed") => Sighting::not_running(format!("its unit failed: {}", failure(unit))),
+        ("loaded", _) => Sighting::not_running(format!("its unit is {active}")),
+        (load, _) => Sighting::not_running(format!("its unit is {load}")),
     }
 }
 

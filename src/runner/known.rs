@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use super::Compose;
 use super::step::{home_dir, plain_words};
-use super::unit::Unit;
+use super::unit;
 use crate::flow::engine::{self, Container};
 use crate::flow::health::Health;
 use crate::flow::plan::{Ask, Commit, Fetched, Step, What, name};
 use crate::flow::project::COMPOSE_FILES;
 use crate::flow::ssh::{self, CONNECT_TIMEOUT_S};
 use crate::flow::time::Stamp;
+use crate::flow::units::Unit;
 use crate::process;
 
 /// Most of a diff that is kept.
@@ -178,7 +179,7 @@ impl<'a> Asker<'a> {
 
     /// Returns the state of the systemd unit, if systemd has it.
     pub fn unit(&self) -> Option<Unit> {
-        Unit::parse(&self.answer(What::Unit)?)
+        unit::parse(&self.answer(What::Unit)?)
     }
 
     /// Returns the Swarm services of the stack with their replicas, `1/2`.

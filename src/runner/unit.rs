@@ -1,39 +1,19 @@
-//! What systemd says of a unit: whether it runs, and how often it was started again. Reads words; runs nothing.
-
-use std::collections::BTreeMap;
+//! The health of a unit from look to look, from what systemd says of it. Runs nothing.
 
 use crate::flow::health::Health;
+use crate::flow::units::{self, Unit};
 
-/// A unit at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unit {
-    active: String,
-    result: String,
-    is_oneshot: bool,
-    restarts: u64,
+/// Reads what `systemctl show` prints of a unit; none of one that is not loaded.
+pub fn parse(text: &str) -> Option<Unit> {
+    units::parse(text).pop().filter(|unit| unit.get("LoadState") == "loaded")
 }
 
-impl Unit {
-    /// Reads the properties that `systemctl show` prints; none of a unit that is not loaded.
-    pub fn parse(text: &str) -> Option<Unit> {
-        let pairs: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once('=')).collect();
-        let get = |name: &str| pairs.get(name).copied().unwrap_or_default();
-        (get("LoadState") == "loaded").then(|| Unit {
-            active: get("ActiveState").to_owned(),
-            result: get("Result").to_owned(),
-            is_oneshot: get("Type") == "oneshot",
-            // Units that are no services have none.
-            restarts: get("NRestarts").parse().unwrap_or(0),
-        })
-    }
-
-    fn trouble(&self) -> Option<String> {
-        match self.active.as_str() {
-            "active" => None,
-            // It did what it had to: nothing of it is left to run.
-            "inactive" if self.is_oneshot && self.result == "success" => None,
-            active => Some(format!("the unit is {active} ({})", self.result)),
-        }
+fn trouble(unit: &Unit) -> Option<String> {
+    match (unit.get("ActiveState"), unit.get("Result")) {
+        ("active", _) => None,
+        // It did what it had to: nothing of it is left to run.
+        ("inactive", "success") if unit.get("Type") == "oneshot" => None,
+        (active, result) => Some(format!("the unit is {active} ({result})")),
     }
 }
 
@@ -47,10 +27,12 @@ impl Watcher {
     /// Returns the health of a unit.
     pub fn look(&mut self, unit: Option<Unit>) -> Health {
         let Some(unit) = unit else { return Health::failed("systemd does not know the unit any more") };
-        let before = self.restarts.replace(unit.restarts);
-        match unit.trouble() {
+        // Units that are no services have none.
+        let restarts = unit.get("NRestarts").parse().unwrap_or(0);
+        let before = self.restarts.replace(restarts);
+        match trouble(&unit) {
             Some(trouble) => Health::failed(trouble),
-            None if before.is_some_and(|before| before != unit.restarts) => {
+            None if before.is_some_and(|before| before != restarts) => {
                 Health::failed("systemd has started the unit again")
             }
             None => Health::Healthy,
@@ -63,9 +45,7 @@ mod tests {
     use super::*;
 
     fn unit(active: &str, kind: &str, result: &str, restarts: u64) -> Option<Unit> {
-        Unit::parse(&format!(
-            "Type={kind}\nResult={result}\nNRestarts={restarts}\nLoadState=loaded\nActiveState={active}\n"
-        ))
+        parse(&format!("Type={kind}\nResult={result}\nNRestarts={restarts}\nLoadState=loaded\nActiveState={active}\n"))
     }
 
     #[test]
@@ -80,7 +60,7 @@ mod tests {
         assert!(!look(unit("inactive", "simple", "success", 3)));
         assert!(look(unit("inactive", "oneshot", "success", 3)));
         assert!(!look(None));
-        assert_eq!(Unit::parse("LoadState=not-found\nActiveState=inactive\n"), None);
-        assert_eq!(Unit::parse(""), None);
+        assert_eq!(parse("LoadState=not-found\nActiveState=inactive\n"), None);
+        assert_eq!(parse(""), None);
     }
 }

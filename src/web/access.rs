@@ -3,9 +3,10 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use super::App;
+use super::lock;
 use super::message::{Head, Refusal, Request};
 use super::routes::Need;
 use crate::flow::action::Via;
@@ -237,7 +238,7 @@ pub struct Guesses(Mutex<(Option<Stamp>, u32, HashMap<IpAddr, u32>)>);
 impl Guesses {
     /// Counts a wrong token; returns whether its sender may go on.
     fn count(&self, client: IpAddr, now: Stamp) -> bool {
-        let mut guesses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guesses = lock(&self.0);
         let (began, all, of_clients) = &mut *guesses;
         if began.is_none_or(|began| !(0..WINDOW_MS).contains(&now.since(began))) {
             (*began, *all) = (Some(now), 0);

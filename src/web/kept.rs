@@ -3,8 +3,9 @@
 //! Knows nothing of what it keeps.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use super::lock;
 use super::message::{Body, Response};
 use crate::flow::time::Stamp;
 use crate::store::root::Root;
@@ -107,10 +108,6 @@ impl Kept {
 
 fn second(now: Stamp) -> i64 {
     now.millis().div_euclid(1000)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

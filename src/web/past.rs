@@ -1,8 +1,9 @@
 //! What is kept of the event log between requests, so that a page that is looked at again reads only what is new.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
+use super::lock;
 use super::pages::history::{Change, DAY_MS, Mark};
 use crate::flow::desired::Desired;
 use crate::flow::drift::in_words;
@@ -67,7 +68,7 @@ fn mark(event: &Event<'_>) -> Option<Mark> {
 impl Pasts {
     /// Returns what the last day's files say of all services.
     pub fn all(&self, root: &Root, desired: &Desired, now: Stamp) -> Days {
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = lock(&self.all);
         if all.looked.is_none_or(|looked| !(0..BELIEVED_MS).contains(&now.since(looked))) {
             all.look(root, now);
         }
@@ -94,7 +95,7 @@ impl Pasts {
         service: &ServiceName,
         now: Stamp,
     ) -> (Vec<Change>, bool) {
-        let mut remembered = self.single.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut remembered = lock(&self.single);
         let known = remembered.iter().position(|s| s.node == *node && s.service == *service);
         let mut past = known.map_or_else(|| Single::new(node, service), |i| remembered.remove(i));
         past.look(root, desired, now);

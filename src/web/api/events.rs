@@ -2,7 +2,7 @@
 //! the agent's spool; a batch that speaks of a foreign node counts not at all.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
@@ -15,6 +15,7 @@ use crate::store::batches::{self, Batch};
 use crate::store::events;
 use crate::store::root::Root;
 use crate::web::access::{self, Who};
+use crate::web::lock;
 use crate::web::message::{Head, Refusal, Response};
 use crate::web::routes::Call;
 
@@ -75,7 +76,7 @@ impl Spool {
     /// Takes room for a batch, if there is any. A token fills at most half of what the others have left, so that one
     /// that has gone wild does not silence them.
     fn take(&self, root: &Root, source: &str, bytes: u64, quota: u64, now: Stamp) -> Room {
-        let mut sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sizes = lock(&self.sizes);
         let fresh = sizes.take().filter(|s| (0..SIZE_AGE_MS).contains(&now.since(s.at)));
         let sizes = sizes.insert(fresh.unwrap_or_else(|| Sizes::measure(root, now)));
         let own = sizes.of(source);
@@ -93,7 +94,7 @@ impl Spool {
 
     /// Counts a batch that speaks of a foreign node. Returns whether to write it down.
     fn count_foreign(&self, token: &str, now: Stamp) -> bool {
-        let mut foreign = self.foreign.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut foreign = lock(&self.foreign);
         let (began, count) = foreign.entry(token.to_owned()).or_insert((now, 0));
         if !(0..HOUR_MS).contains(&now.since(*began)) {
             (*began, *count) = (now, 0);

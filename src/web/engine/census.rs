@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
-use super::lock;
+use crate::web::lock;
 
 const MAX_CONNECTIONS: usize = 512;
 const MAX_PER_PEER: usize = 64;
