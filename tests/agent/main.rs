@@ -6,6 +6,8 @@ mod checks;
 mod containers;
 mod discover;
 mod lab;
+#[path = "../manager/mod.rs"]
+mod manager;
 #[path = "../needs/mod.rs"]
 mod needs;
 mod passes;

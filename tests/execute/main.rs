@@ -6,6 +6,8 @@ mod needs;
 mod changed;
 mod kills;
 mod lab;
+#[path = "../manager/mod.rs"]
+mod manager;
 mod logs;
 mod order;
 mod output;
