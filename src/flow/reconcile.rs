@@ -3,21 +3,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::action::{ACTION_SCHEMA, Action, ActionId, ActionType, DriftNote, raw};
-use super::config::{Config, SilentNodes};
+use super::action::{Action, ActionId, ActionType};
+use super::config::Config;
 use super::desired::{Desired, Wanted};
-use super::drift::{Drift, DriftKind, DriftRow};
-use super::fields::Fields;
+use super::drift::{Drift, DriftRow};
 use super::lifecycle::State;
 use super::name::{NodeName, ServiceName};
-use super::plan::{Commit, NoPlan, Plan};
-use super::policy::{self, Past};
+use super::policy::Past;
 use super::silence::Silence;
 use super::time::Stamp;
 use super::world::Services;
 
-/// How far ahead of the clock a time may lie and still count: five minutes, as for events.
-pub const CLOCK_TOLERANCE_MS: i64 = 5 * 60 * 1000;
+mod hold;
+mod new;
+
+use hold::hold;
+pub use hold::{CLOCK_TOLERANCE_MS, Hold, hold_after};
+use new::new_action;
+pub use new::{New, attempt, make_plan};
 
 /// The newest ended record of an ID outside `history/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,48 +81,6 @@ impl CancelReason {
             Self::ServiceRemoved => "service_removed_from_desired_state",
             Self::Superseded => "superseded",
         }
-    }
-}
-
-/// An action to be queued.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct New {
-    /// Its ID.
-    pub id: ActionId,
-    /// What it does.
-    pub kind: ActionType,
-    /// Where.
-    pub node: NodeName,
-    /// To which service.
-    pub service: Option<ServiceName>,
-    /// Which attempt it is.
-    pub attempt: u32,
-    /// Why; none where a person asked for it.
-    pub drift: Option<DriftNote>,
-    /// What the operator should know.
-    pub hints: Vec<String>,
-    /// What would run, if that can be said.
-    pub plan: Option<Plan>,
-}
-
-impl New {
-    /// Returns the fields of its file but for the history, which the store writes; secrets masked.
-    pub fn fields(&self, secrets: &[String]) -> Fields {
-        let mut fields = Fields::default();
-        let mut set = |name: &str, value| fields.set(name, value);
-        set("schema", raw(ACTION_SCHEMA));
-        set("id", raw(&self.id));
-        set("type", raw(&self.kind));
-        set("risk", raw(&self.kind.risk()));
-        set("node", raw(&self.node));
-        set("service", raw(&self.service));
-        set("attempt", raw(&self.attempt));
-        set("drift", raw(&self.drift));
-        set("hints", raw(&self.hints));
-        set("plan", raw(&self.plan.as_ref().map(|plan| plan.masked(secrets))));
-        set("history", raw(&[(); 0]));
-        set("result", raw(&()));
-        fields
     }
 }
 
@@ -217,15 +178,6 @@ enum Answer {
     Create { supersede: Vec<ActionId> },
 }
 
-/// Why an ID is held, and until when that is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hold {
-    /// Its end.
-    pub until: Option<Stamp>,
-    /// The reason.
-    pub why: String,
-}
-
 fn answer(inputs: &Inputs<'_>, drift: &Drift, id: &ActionId, cancelled: &BTreeSet<ActionId>) -> Answer {
     let open = open_for(inputs.desired, &inputs.open, &drift.node, drift.service.as_ref());
     let kind = drift.mend.unwrap_or(ActionType::Redeploy);
@@ -276,35 +228,6 @@ fn blocking<'a>(open: &[(State, &'a Action)], kind: ActionType, id: &ActionId) -
     open.iter().find(|(state, action)| !gives_way(*state, action)).map(|(_, action)| &action.id)
 }
 
-/// Rules 4 and 5, and the silences: why nothing is queued now.
-fn hold(inputs: &Inputs<'_>, drift: &Drift, id: &ActionId) -> Option<Hold> {
-    let silence = inputs.silences.iter().find(|s| s.covers(&drift.node, drift.service.as_ref(), inputs.now));
-    if let Some(silence) = silence {
-        let why = format!("silenced by {}: {}", silence.by, silence.why);
-        return Some(Hold { until: Some(silence.until), why });
-    }
-    let unheard = drift.kind == DriftKind::MissingService && drift.node_unheard;
-    if unheard && inputs.config.silent_nodes == SilentNodes::Hold {
-        return Some(Hold {
-            until: None,
-            why: format!("nothing was ever heard of {} (silent_nodes: hold)", drift.node),
-        });
-    }
-    hold_after(inputs.ended.get(id)?, drift.last_gone, inputs.config, inputs.now)
-}
-
-/// Rule 4: how long an ended record holds its ID.
-pub fn hold_after(ended: &Ended, last_gone: Option<Stamp>, config: &Config, now: Stamp) -> Option<Hold> {
-    let at = ended.at.filter(|at| at.since(now) <= CLOCK_TOLERANCE_MS)?;
-    let (until, why) = match ended.state {
-        State::Completed => (at.plus(config.settle), format!("completed at {at}: waiting for the agent's word")),
-        State::Rejected if last_gone.is_some_and(|gone| gone > at) => return None,
-        State::Rejected => (at.plus(config.reject_hold), format!("rejected at {at}, and the drift was not gone since")),
-        State::Failed | State::Cancelled | State::Pending | State::Approved | State::Running => return None,
-    };
-    (until > now).then_some(Hold { until: Some(until), why })
-}
-
 fn row(inputs: &Inputs<'_>, drift: &Drift) -> DriftRow {
     let same = |row: &&DriftRow| row.kind == drift.kind && row.node == drift.node && row.service == drift.service;
     // A drift that was gone meanwhile is a new one.
@@ -321,57 +244,6 @@ fn row(inputs: &Inputs<'_>, drift: &Drift) -> DriftRow {
         held_until: None,
         held_by: None,
     }
-}
-
-fn new_action(inputs: &Inputs<'_>, drift: &Drift, id: ActionId, since: Stamp) -> New {
-    let kind = drift.mend.unwrap_or(ActionType::Redeploy);
-    let ended = inputs.ended.get(&id);
-    let (attempt, mut hints) = attempt(ended);
-    if drift.kind == DriftKind::MissingService && drift.node_unheard {
-        hints.push(format!("the agent of {} was never heard: it may be that only its reports are missing", drift.node));
-    }
-    let past = inputs.past.get(&id);
-    hints.extend(past.and_then(|past| policy::flapping_hint(past, inputs.config.flap_window, inputs.now)));
-    let plan = make_plan(inputs.desired, &drift.node, drift.service.as_ref(), kind, None);
-    hints.extend(plan.as_ref().err().map(|e| format!("no plan can be made: {e}")));
-    let kind_of_drift = drift.kind.as_str().to_owned();
-    let note = DriftNote { kind: kind_of_drift, reason: drift.reason.clone(), detected_at: Some(since) };
-    New {
-        id,
-        kind,
-        node: drift.node.clone(),
-        service: drift.service.clone(),
-        attempt,
-        drift: Some(note),
-        hints,
-        plan: plan.ok(),
-    }
-}
-
-/// Returns which attempt comes after an ended record, with the hint that tells of a failure.
-pub fn attempt(ended: Option<&Ended>) -> (u32, Vec<String>) {
-    match ended {
-        Some(Ended { state: State::Failed, attempt, error, .. }) => {
-            let next = attempt.saturating_add(1);
-            let error = error.as_deref().unwrap_or("no reason was recorded");
-            (next, vec![format!("attempt {next}: the last one failed: {error}")])
-        }
-        _ => (1, Vec::new()),
-    }
-}
-
-/// Makes the plan of an action from the desired state as it is now; with a commit, one that goes to exactly that.
-pub fn make_plan(
-    desired: &Desired,
-    node: &NodeName,
-    service: Option<&ServiceName>,
-    kind: ActionType,
-    commit: Option<&Commit>,
-) -> Result<Plan, NoPlan> {
-    let node = desired.canonical(node);
-    let host = desired.hosts.get(&node).ok_or_else(|| NoPlan(format!("{node} has no readable files in hosts/")))?;
-    let found = service.map(|name| host.service(name).ok_or_else(|| NoPlan(format!("{node} has no service {name}"))));
-    Plan::make(host, found.transpose()?, kind, commit)
 }
 
 /// Decides on an action that a person asks for: the holds do not count, rule 2 does.

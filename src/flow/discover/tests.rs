@@ -1,3 +1,5 @@
+//! What is written of a machine that has no files yet, from what its engine lists.
+
 use super::super::hostfile::{Check, Runtime, parse_host, parse_services};
 use super::super::listing::parse;
 use super::*;
