@@ -50,6 +50,16 @@ pub struct Browser {
 impl Browser {
     /// Starts a browser before a server; nothing where there is none.
     pub fn start(screen: Screen, address: SocketAddr) -> Option<Browser> {
+        Self::start_with(screen, address, &[])
+    }
+
+    /// Starts a browser that finds a server on loopback at an address of the local network, which it trusts less.
+    pub fn start_on_lan(screen: Screen, server: SocketAddr) -> Option<Browser> {
+        let lan = SocketAddr::from(([192, 168, 7, 20], server.port()));
+        Self::start_with(screen, lan, &[&format!("--host-resolver-rules=MAP {} {}", lan.ip(), server.ip())])
+    }
+
+    fn start_with(screen: Screen, address: SocketAddr, more: &[&str]) -> Option<Browser> {
         if !needs::program("chromedriver") || !needs::program("chromium") {
             return None;
         }
@@ -58,7 +68,7 @@ impl Browser {
         driver.arg(format!("--port={port}")).stdout(Stdio::null()).stderr(Stdio::null());
         let session = format!("http://127.0.0.1:{port}");
         let mut browser = Browser { driver: driver.spawn().unwrap(), session, address, taps: Default::default() };
-        let arguments = [
+        let usual = [
             "--headless=new",
             "--no-sandbox",
             "--disable-gpu",
@@ -66,6 +76,7 @@ impl Browser {
             "--hide-scrollbars",
             "--force-device-scale-factor=1",
         ];
+        let arguments = [&usual, more].concat();
         let scripts = if screen.scripts { 1 } else { 2 };
         let options = json!({
             "args": arguments,

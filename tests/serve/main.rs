@@ -12,6 +12,7 @@ mod gallery;
 mod api;
 mod access;
 mod attacks;
+mod copy;
 mod pages;
 mod decide;
 mod looks;
