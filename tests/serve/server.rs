@@ -181,10 +181,10 @@ impl Server {
         at.split('"').next().unwrap().to_owned()
     }
 
-    /// Returns the resident memory of the server's process, in KiB.
-    pub fn memory(&self) -> u64 {
+    /// Returns the most resident memory that the server's process ever had, in KiB.
+    pub fn peak_memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
+        let line = status.lines().find(|l| l.starts_with("VmHWM:")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
