@@ -9,11 +9,15 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+#[path = "../run/mod.rs"]
+mod run;
 pub mod terminal;
+
+pub use run::Run;
 
 /// The program.
 pub const HLCTL: &str = env!("CARGO_BIN_EXE_hlctl");
@@ -253,28 +257,6 @@ pub fn snapshot(dir: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
         found.insert(entry.path().to_owned(), (meta.mode(), bytes));
     }
     found
-}
-
-/// How a run of the program ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Run {
-    /// Its exit code; -1 for a signal.
-    pub code: i32,
-    /// What it wrote to stdout.
-    pub out: String,
-    /// What it wrote to stderr.
-    pub err: String,
-}
-
-impl Run {
-    /// Reads an ended process's output, which must be UTF-8.
-    pub fn of(output: Output) -> Run {
-        Run {
-            code: output.status.code().unwrap_or(-1),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
 }
 
 /// Waits until something is so. It has to become so; how long that takes, nobody says.

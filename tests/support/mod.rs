@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use hlctl::flow::action::{ActionId, Via};
 use hlctl::flow::fields::Fields;
@@ -20,6 +20,10 @@ use serde_json::Value;
 
 #[path = "../needs/mod.rs"]
 pub mod needs;
+#[path = "../run/mod.rs"]
+mod run;
+
+pub use run::Run;
 
 /// A root in a temporary folder that goes away with it.
 pub struct Home {
@@ -173,28 +177,6 @@ impl Home {
     /// Runs the program to its end.
     pub fn run(&self, args: &[&str]) -> Run {
         Run::of(self.hlctl(args).output().unwrap())
-    }
-}
-
-/// How a run of the program ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Run {
-    /// Its exit code; -1 for a signal.
-    pub code: i32,
-    /// What it wrote to stdout.
-    pub out: String,
-    /// What it wrote to stderr.
-    pub err: String,
-}
-
-impl Run {
-    /// Reads an ended process's output, which must be UTF-8.
-    pub fn of(output: Output) -> Run {
-        Run {
-            code: output.status.code().unwrap_or(-1),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
     }
 }
 
