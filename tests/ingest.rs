@@ -172,6 +172,37 @@ fn ended(mut child: Running) -> (Option<i32>, String, String) {
 }
 
 #[test]
+fn bad_lines_that_cannot_be_kept_cost_no_good_one() {
+    let root = Root::new();
+    let lines = [event(T, "service_healthy", "one"), "bad".into(), event(T, "service_healthy", "two"), "worse".into()];
+    let (code, _, err) = root.run(&["ingest", "--rejects", "/dev/full"], &(lines.join("\n") + "\n"));
+    assert_eq!(code, 1, "{err}");
+    assert!(err.contains("2 events were written, but not all of the bad lines were kept"), "{err}");
+    assert!(err.contains("line 2 and those that follow are not kept") && err.contains("line 4: not JSON"), "{err}");
+    assert_eq!(root.log()[0].1.lines().count(), 2);
+}
+
+#[test]
+fn events_of_a_file_whose_time_was_set_back_are_shown_and_followed_in_the_days_before() {
+    let root = Root::new();
+    fs::write(root.0.path().join("clock"), "").unwrap();
+    let now = fs::metadata(root.0.path().join("clock")).unwrap().modified().unwrap();
+    let seconds = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64;
+    let day = hlctl::flow::time::Stamp::from_millis((seconds - 3 * 86_400) * 1000).day();
+    let path = root.0.path().join("events").join(day).join("a.jsonl");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, event(seconds - 60, "service_healthy", "web") + "\n").unwrap();
+    fs::File::options().append(true).open(&path).unwrap().set_modified(now - Duration::from_secs(9 * 86_400)).unwrap();
+    assert!(root.run(&["events", "--since", "1h"], "").1.contains("web"));
+    let mut following = root.spawn(&["events", "--follow", "--json"]);
+    let mut lines = BufReader::new(following.0.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("web"));
+    let late = event(seconds, "service_healthy", "late") + "\n";
+    fs::File::options().append(true).open(&path).unwrap().write_all(late.as_bytes()).unwrap();
+    assert!(lines.next().unwrap().unwrap().contains("late"));
+}
+
+#[test]
 fn events_are_shown_filtered_and_in_order() {
     let root = Root::new();
     let lines = [

@@ -27,6 +27,8 @@ const CONTEXT: usize = 10;
 /// Most events that are sorted at once: more are shown in parts.
 const SORTED: usize = 50_000;
 const DAY_MS: i64 = 86_400_000;
+/// How long the files of a day are looked at again, as `observe` does.
+const RECENT_MS: i64 = 7 * DAY_MS;
 
 /// An event as it is shown.
 #[derive(Debug, Clone, Serialize)]
@@ -163,7 +165,7 @@ fn read(
     filter: &Filter<'_>,
     show: impl FnMut(Vec<Shown>) -> io::Result<()>,
 ) -> Result<()> {
-    let recent = cx.now().plus_millis(-DAY_MS).day();
+    let recent = cx.now().plus_millis(-RECENT_MS).day();
     let (batch, show) = (std::cell::RefCell::new(Vec::new()), std::cell::RefCell::new(show));
     let failed = std::cell::RefCell::new(Ok(()));
     let flush = || {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::cli;
 use crate::context::Context;
-use crate::fail::{Advised, Result};
+use crate::fail::{Advised, Result, fail};
 use crate::flow::event::{MAX_LINE, parse_bytes};
 use crate::store::events::{self, BadLines, Line, Lines};
 use crate::store::root::Root;
@@ -55,6 +55,7 @@ pub fn run(cx: &Context, args: &cli::Ingest, input: impl AsFd, say: &dyn Fn(&str
         source: args.source.as_str(),
         say,
         rejects,
+        unkept: None,
         batch: Vec::new(),
         bytes: 0,
         since: Instant::now(),
@@ -73,24 +74,14 @@ pub fn run(cx: &Context, args: &cli::Ingest, input: impl AsFd, say: &dyn Fn(&str
             }
             Waited::Interrupted => return ingest.interrupted(&lines),
         }
-        let mut done = Ok(());
-        let read = lines.feed(
-            |buffer| input.read(buffer),
-            |number, line| {
-                if done.is_ok() {
-                    done = ingest.take(number, line);
-                }
-            },
-        );
-        done?;
+        let read = lines.feed(|buffer| input.read(buffer), |number, line| ingest.take(number, line));
         if read.wrap_err("cannot read standard input")? == 0 {
             break;
         }
     }
     // The last line needs no newline: its end is the end.
-    ingest.take(lines.count() + 1, lines.rest())?;
-    ingest.write()?;
-    Ok(ingest.report)
+    ingest.take(lines.count() + 1, lines.rest());
+    ingest.end()
 }
 
 struct Ingest<'a> {
@@ -99,6 +90,8 @@ struct Ingest<'a> {
     source: &'a str,
     say: &'a dyn Fn(&str),
     rejects: Option<BadLines>,
+    /// Why the bad lines are no longer kept: no reason to lose the good ones.
+    unkept: Option<color_eyre::Report>,
     batch: Vec<String>,
     bytes: usize,
     /// When the first of the batch came.
@@ -120,38 +113,44 @@ impl Ingest<'_> {
             true => format!("interrupted in the middle of line {}, which was left out", lines.count() + 1),
             false => format!("interrupted after line {}", lines.count()),
         });
-        Ok(self.report)
+        self.end()
     }
 
-    fn take(&mut self, number: u64, line: Line<'_>) -> Result<()> {
+    /// Writes what is left, and tells.
+    fn end(mut self) -> Result<IngestReport> {
+        self.write()?;
+        let told = format!("{} events were written, but not all of the bad lines were kept", self.report.accepted);
+        self.unkept.map_or(Ok(self.report), |error| Err(error.wrap_err(told)))
+    }
+
+    fn take(&mut self, number: u64, line: Line<'_>) {
         let Line::Whole(bytes) = line else {
             return self.reject(number, &format!("longer than {} MiB", MAX_LINE >> 20), b"");
         };
         let bytes = bytes.trim_ascii();
         if bytes.is_empty() {
-            return Ok(());
+            return;
         }
-        let text = match parse_bytes(bytes) {
-            Ok(_) => std::str::from_utf8(bytes)?,
-            Err(e) => return self.reject(number, &e.to_string(), bytes),
-        };
+        if let Err(e) = parse_bytes(bytes) {
+            return self.reject(number, &e.to_string(), bytes);
+        }
         if self.batch.is_empty() {
             self.since = Instant::now();
         }
-        self.bytes += text.len() + 1;
-        self.batch.push(text.to_owned());
-        Ok(())
+        self.bytes += bytes.len() + 1;
+        self.batch.push(String::from_utf8_lossy(bytes).into_owned());
     }
 
-    fn reject(&mut self, line: u64, cause: &str, bytes: &[u8]) -> Result<()> {
+    fn reject(&mut self, line: u64, cause: &str, bytes: &[u8]) {
         (self.say)(&format!("line {line}: {cause}"));
         self.report.rejected_total += 1;
         if self.report.rejected.len() < NAMED {
             self.report.rejected.push(BadLine { line, cause: cause.to_owned() });
         }
-        match self.rejects.as_mut().filter(|_| !bytes.is_empty()) {
-            Some(kept) => kept.add(bytes).advised(),
-            None => Ok(()),
+        let kept = self.rejects.as_mut().filter(|_| !bytes.is_empty()).map(|kept| kept.add(bytes).advised());
+        if let Some(Err(error)) = kept {
+            (self.say)(&format!("line {line} and those that follow are not kept: {error}"));
+            (self.rejects, self.unkept) = (None, Some(error));
         }
     }
 
@@ -160,9 +159,10 @@ impl Ingest<'_> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        let written = events::append(&self.root, self.cx.now(), self.source, &self.batch).advised();
-        written
-            .wrap_err_with(|| format!("{} events were written, those that follow were not", self.report.accepted))?;
+        events::append(&self.root, self.cx.now(), self.source, &self.batch).map_err(|error| {
+            let told = format!("{error}; {} events were written, those that follow were not", self.report.accepted);
+            fail(told, "mend the cause, then send again what follows: what was read from a pipe is gone")
+        })?;
         self.report.accepted += self.batch.len() as u64;
         if self.cx.output.verbose > 0 {
             (self.say)(&format!("{} events on disk", self.report.accepted));
