@@ -147,14 +147,65 @@ fn a_folder_that_cannot_be_written_is_told_and_the_rest_is_done() {
     root.write(&root.day(1, "a.jsonl"), root.event(1, "service_healthy", "web") + "\n");
     let dir = locked.parent().unwrap();
     let chattr = |flag: &str| Command::new("chattr").arg(flag).arg(dir).status().is_ok_and(|s| s.success());
-    if !chattr("+i") {
-        eprintln!("skipped: this file system knows no immutable folders, or this user may not make them");
+    if !needs::there("file system with immutable folders, or right to make them", chattr("+i")) {
         return;
     }
     let (code, _, err) = root.run(&["prune"]);
     chattr("-i");
     assert!(code == 1 && err.contains("cannot remove") && err.contains("help:"), "{code} {err}");
     assert!(locked.exists() && !free.exists());
+}
+
+#[test]
+fn what_somebody_adds_without_a_lock_while_a_day_is_packed_or_thinned_out_stays() {
+    if !needs::strace() {
+        return;
+    }
+    for args in [&["--compress", "1d"][..], &["--keep", "30d"]] {
+        let root = Root::new();
+        let lines = root.event(40, "service_healthy", "web") + "\n" + &root.event(41, "service_healthy", "web") + "\n";
+        let path = root.write(&root.day(40, "a.jsonl"), lines);
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-o", "/dev/null", "-e", "trace=/^rename", "-e", "inject=/^rename:delay_exit=1500000"]);
+        strace.arg(env!("CARGO_BIN_EXE_hlctl")).arg("--root").arg(root.0.path()).arg("prune").args(args);
+        if args[0] == "--keep" {
+            // Before the rename: what is thinned out is gone with it.
+            strace = Command::new("strace");
+            strace.args(["-f", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:delay_exit=1500000:when=1"]);
+            strace.arg(env!("CARGO_BIN_EXE_hlctl")).arg("--root").arg(root.0.path()).arg("prune").args(args);
+        }
+        let mut running = strace.spawn().unwrap();
+        let dir = path.parent().unwrap();
+        let is_on = || fs::read_dir(dir).unwrap().any(|e| *e.unwrap().file_name() != *"a.jsonl");
+        while !is_on() {
+            assert!(running.try_wait().unwrap().is_none(), "{args:?}: it ended without a second file");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        use std::io::Write;
+        let late = root.event(40, "service_healthy", "late") + "\n";
+        fs::File::options().append(true).open(&path).unwrap().write_all(late.as_bytes()).unwrap();
+        assert!(running.wait().unwrap().success());
+        assert!(root.world().0.contains("\"late\""), "{args:?}");
+    }
+}
+
+#[test]
+fn what_killed_passes_left_goes_and_the_empty_folder_with_it() {
+    if !needs::program("faketime") {
+        return;
+    }
+    let root = Root::new();
+    let left = root.write(&root.day(60, ".hlctl-left.tmp"), "half");
+    let packed = root.write(&root.day(10, ".hlctl-left.tmp"), "half");
+    let empty = root.at(&root.day(50, ""));
+    fs::create_dir_all(&empty).unwrap();
+    root.write(&root.day(1, "a.jsonl"), root.event(1, "service_healthy", "web") + "\n");
+    assert_eq!(root.run(&["prune", "--compress", "5d"]).0, 0);
+    assert!(left.exists() && packed.exists() && !empty.exists(), "they may be somebody's still");
+    let mut later = Command::new("faketime");
+    later.args(["-f", "+2h", env!("CARGO_BIN_EXE_hlctl"), "--root"]).arg(root.0.path());
+    assert!(later.args(["prune", "--compress", "5d"]).status().unwrap().success());
+    assert!(!left.parent().unwrap().exists() && !packed.exists());
 }
 
 /// A file system of its own; unmounted when it goes.

@@ -60,6 +60,7 @@ pub fn run(cx: &Context, args: &cli::Prune) -> Result<PruneReport> {
     let now = cx.now();
     let before = |age: Duration| now.plus_millis(-i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
     let limits = Limits {
+        now,
         keep_from: before(args.keep.unwrap_or(keep.events)),
         compress_before: args.compress.map(|age| before(age.max(NEVER_COMPRESSED))),
         dry_run: args.dry_run,

@@ -4,7 +4,6 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -12,7 +11,7 @@ use rustix::fs::StatVfsMountFlags;
 use serde::Serialize;
 
 use super::ReadError;
-use super::dir::{Entry, Format, format, list_day, list_days, plain};
+use super::dir::{Entry, Format, Identity, format, list_day, list_days, sort};
 use crate::flow::retention::{Kept, Retention};
 use crate::flow::time::Stamp;
 use crate::store::atomic::{WriteError, sync_dir};
@@ -21,13 +20,17 @@ use crate::store::root::Root;
 mod change;
 mod content;
 
+use change::is_as_it_was;
+
 const DAY_MS: i64 = 86_400_000;
 /// A temporary file so old belongs to a writer that was killed.
-const ABANDONED: Duration = Duration::from_secs(3600);
+const ABANDONED_MS: i64 = 3_600_000;
 
 /// What is pruned.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
+    /// The time of the pass.
+    pub now: Stamp,
     /// Events before this go.
     pub keep_from: Stamp,
     /// Days that ended before this are compressed.
@@ -91,13 +94,14 @@ pub fn prune(root: &Root, keep: &Retention<'_>, limits: Limits) -> Result<Pruned
         if let Err(error) = dir.prune(goes.then_some(keep), &mut pruned) {
             pruned.errors.push(error);
         }
-        if limits.dry_run || pruned.files.len() == before {
+        if limits.dry_run {
             continue;
         }
-        // Empty now, or not: what is not ours stays, and the folder with it.
-        let synced = match fs::remove_dir(&dir.path) {
-            Ok(()) => sync_dir(&events),
-            Err(_) => sync_dir(&dir.path),
+        // Empty now, or by an earlier pass that was killed, or not: what is not ours stays, and the folder with it.
+        let synced = match goes && fs::remove_dir(&dir.path).is_ok() {
+            true => sync_dir(&events),
+            false if pruned.files.len() == before => Ok(()),
+            false => sync_dir(&dir.path),
         };
         pruned.errors.extend(synced.err());
     }
@@ -125,7 +129,8 @@ impl Folder<'_> {
     /// Goes through the files of a day: with something to keep, the rest of it goes; else they are compressed.
     fn prune(&self, keep: Option<&Retention<'_>>, pruned: &mut Pruned) -> Result<(), WriteError> {
         check_writable(&self.path, self.limits)?;
-        let (files, _) = list_day(&self.path, &self.shown).map_err(|e| WriteError::at(&self.path, "list", e))?;
+        let (mut files, _) = list_day(&self.path, &self.shown).map_err(|e| WriteError::at(&self.path, "list", e))?;
+        sort(&mut files);
         for entry in files {
             let done = match keep {
                 Some(keep) => self.thin_out(&entry, keep, &mut pruned.files),
@@ -134,7 +139,7 @@ impl Folder<'_> {
             };
             pruned.errors.extend(done.err());
         }
-        if keep.is_some() && !self.limits.dry_run {
+        if !self.limits.dry_run {
             self.sweep();
         }
         Ok(())
@@ -144,17 +149,13 @@ impl Folder<'_> {
     fn sweep(&self) {
         let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
         for entry in entries.filter(|e| e.file_name().to_string_lossy().starts_with(".hlctl-")) {
-            let age = entry.metadata().and_then(|m| m.modified()).ok().and_then(|t| self.now().duration_since(t).ok());
-            if age.is_some_and(|age| age > ABANDONED) {
+            // Its `ctime`: a file that was made from an old one has that one's `mtime`.
+            let changed = entry.metadata().map(|metadata| Identity::of(&metadata).ctime / 1_000_000);
+            if changed.is_ok_and(|changed| self.limits.now.since(Stamp::from_millis(changed)) > ABANDONED_MS) {
                 // The next pass tries again.
                 let _ = fs::remove_file(entry.path());
             }
         }
-    }
-
-    /// The latest time that is certainly past.
-    fn now(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_millis(self.limits.keep_from.millis().max(0) as u64)
     }
 
     fn thin_out(&self, entry: &Entry, keep: &Retention<'_>, changes: &mut Vec<FileChange>) -> Result<(), WriteError> {
@@ -195,10 +196,10 @@ impl Folder<'_> {
             return Ok(());
         }
         let to = match entry.format {
-            Format::Gzip | Format::Zstd => format!("{}.gz", plain(&entry.name)),
+            Format::Gzip | Format::Zstd => format!("{}.gz", entry.plain()),
             Format::Document | Format::Lines => entry.name.clone(),
         };
-        let size = self.replace(&mut file, &to, |file, out| match (&text, entry.format) {
+        let size = self.replace(&mut file, identity, &to, |file, out| match (&text, entry.format) {
             (Some(text), _) => out.write_all(text.as_bytes()),
             (None, Format::Gzip | Format::Zstd) => {
                 let mut packed = GzEncoder::new(out, Compression::default());
@@ -207,6 +208,7 @@ impl Folder<'_> {
             }
             (None, Format::Document | Format::Lines) => content::copy_kept(file, entry.format, keep, out),
         })?;
+        let Some(size) = size else { return Ok(()) };
         if to != entry.name {
             self.unlink(&path)?;
         }
@@ -217,11 +219,16 @@ impl Folder<'_> {
     fn compress(&self, entry: &Entry, changes: &mut Vec<FileChange>) -> Result<(), WriteError> {
         let path = self.path.join(&entry.name);
         let Some((mut file, identity)) = self.lock(&path)? else { return Ok(()) };
-        let size = self.replace(&mut file, &format!("{}.gz", entry.name), |file, out| {
+        let name = format!("{}.gz", entry.name);
+        let size = self.replace(&mut file, identity, &name, |file, out| {
             let mut packed = GzEncoder::new(out, Compression::default());
             io::copy(file, &mut packed)?;
             packed.finish().map(drop)
         })?;
+        let Some(size) = size else { return Ok(()) };
+        if !is_as_it_was(&file, identity) {
+            return self.unlink(&self.path.join(name));
+        }
         // Until here the plain file counts, from here the compressed one.
         self.unlink(&path)?;
         changes.push(self.changed(&entry.name, Change::Compressed, identity.size.saturating_sub(size)));
@@ -230,7 +237,7 @@ impl Folder<'_> {
 
     /// Returns the compressed files that do not count because this one does.
     fn shadows(&self, entry: &Entry) -> Vec<String> {
-        let packed = [".gz", ".zst"].map(|suffix| format!("{}{suffix}", plain(&entry.name)));
+        let packed = [".gz", ".zst"].map(|suffix| format!("{}{suffix}", entry.plain()));
         let is_shadow = |name: &String| {
             format(name).is_some_and(|f| f > entry.format) && self.path.join(name).symlink_metadata().is_ok()
         };

@@ -25,13 +25,15 @@ impl Folder<'_> {
         Ok(stands_at(&file, path).then(|| (file, Identity::of(&identity))))
     }
 
-    /// Writes a file of the folder anew, with the time of the one that it is made from. Returns its size.
+    /// Writes a file of the folder anew, with the time of the one that it is made from. Returns its size, or nothing where
+    /// somebody wrote to that one meanwhile: not every agent locks what it appends to.
     pub(super) fn replace(
         &self,
         from: &mut File,
+        identity: Identity,
         name: &str,
         write: impl FnOnce(&mut File, &mut dyn Write) -> io::Result<()>,
-    ) -> Result<u64, WriteError> {
+    ) -> Result<Option<u64>, WriteError> {
         let path = self.path.join(name);
         let fail = |doing| {
             let path = &path;
@@ -41,7 +43,7 @@ impl Folder<'_> {
         if self.limits.dry_run {
             let mut counted = Counted(0);
             write(from, &mut counted).map_err(fail("read what becomes of"))?;
-            return Ok(counted.0);
+            return Ok(Some(counted.0));
         }
         let temporary = atomic::temporary(&path, b"", 0o644, self.root.owner())?;
         let mut out = BufWriter::with_capacity(64 * 1024, temporary.as_file());
@@ -52,9 +54,12 @@ impl Folder<'_> {
         temporary.as_file().set_modified(modified).map_err(fail("set the time of"))?;
         temporary.as_file().sync_all().map_err(fail("sync"))?;
         let size = temporary.as_file().metadata().map_err(fail("look at"))?.size();
+        if !is_as_it_was(from, identity) {
+            return Ok(None);
+        }
         temporary.persist(&path).map_err(|e| WriteError::at(&path, "rename a temporary file to", e.error))?;
         sync_dir(&self.path)?;
-        Ok(size)
+        Ok(Some(size))
     }
 
     /// Removes a file of events.
@@ -77,6 +82,11 @@ impl Folder<'_> {
     pub(super) fn changed(&self, name: &str, change: Change, freed: u64) -> FileChange {
         FileChange { file: format!("{}/{name}", self.shown), change, freed }
     }
+}
+
+/// Returns whether nobody wrote to an open file since it was looked at.
+pub(super) fn is_as_it_was(file: &File, identity: Identity) -> bool {
+    file.metadata().is_ok_and(|now| (now.size(), Identity::of(&now).mtime) == (identity.size, identity.mtime))
 }
 
 /// Counts what would be written.
