@@ -79,6 +79,11 @@ impl Run {
         let ts = NOW.get() - 600_000 + 60_000 * rng.i64(0..22) + *rng.choice(&[0, 0, 1, 999]).unwrap();
         let ts = match rng.u8(0..3) {
             0 => format!("{}.{:03}", ts / 1000, ts % 1000),
+            1 if rng.bool() => {
+                let east = rng.i64(-11..14);
+                let text = Stamp::from_millis(ts + east * 3_600_000).to_string();
+                format!("\"{}7{}{:02}:00\"", text.trim_end_matches('Z'), if east < 0 { '-' } else { '+' }, east.abs())
+            }
             _ => format!("\"{}\"", Stamp::from_millis(ts)),
         };
         let node = rng.choice(["a", "b", "node-2", "bad name", "c"]).unwrap();

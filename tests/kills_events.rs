@@ -68,6 +68,7 @@ fn kills(wanted: u32, seed: u64) {
         }
         let ends = running.each_mut().map(|child| child.wait().unwrap());
         killed += ends.iter().filter(|end| end.code().is_none()).count() as u32;
+        assert!(ends.iter().all(|end| end.code().is_none_or(|code| code == 0)), "seed {seed}: {ends:?}");
         if ends[0].success() {
             acknowledged.extend(ids.into_iter().map(|id| format!("new-{id}")));
         }
@@ -82,6 +83,7 @@ fn kills(wanted: u32, seed: u64) {
     let (services, _) = world(root);
     let known: BTreeSet<&str> =
         services["services"].as_array().unwrap().iter().map(|row| row["service"].as_str().unwrap()).collect();
+    assert!(acknowledged.len() > 100, "seed {seed}: {} were acknowledged", acknowledged.len());
     let lost: Vec<_> = acknowledged.iter().filter(|id| !known.contains(id.as_str())).collect();
     assert!(lost.is_empty(), "seed {seed}: {lost:?}");
     assert!((0..70).filter(|i| known.contains(format!("old-{i}").as_str())).count() > 60);

@@ -304,6 +304,7 @@ mod tests {
                 "`reason` is not a string",
             ),
             (r#"{"ts":1795418000,"node":"a","type":"disk_pressure"}"#, "no `level`"),
+            (r#"{"ts":1795418000,"node":"a","type":"disk_pressure","details":["high",50,"/"]}"#, "no `level`"),
             (
                 r#"{"ts":1795418000,"node":"a","type":"disk_pressure","level":"full"}"#,
                 "`level`: \"full\" is neither high nor normal",

@@ -15,7 +15,7 @@ use super::time::Stamp;
 pub const TOLERANCE_MS: i64 = 5 * 60 * 1000;
 /// How many of the texts set aside are kept to be shown.
 pub const SHOWN_REJECTS: usize = 20;
-/// Most waiting events that are kept, and most bytes of them; beyond, they are read again when the first is due.
+/// Most waiting events that are kept, and most bytes of them; those of later times are read again when they are due.
 const MAX_WAITING: usize = 1000;
 const MAX_WAITING_BYTES: usize = 1 << 20;
 /// Longest cause that is kept, in characters: it may quote what an attacker sent.
@@ -81,7 +81,7 @@ impl Rejects {
 pub struct Waiting {
     kept: Vec<Kept>,
     bytes: usize,
-    /// Set once they are too many to keep.
+    /// Those of later times, once they are too many to keep.
     beyond: Option<Beyond>,
 }
 
@@ -104,7 +104,7 @@ struct Beyond {
 
 impl Waiting {
     fn add(&mut self, kept: Kept) {
-        if let Some(beyond) = &mut self.beyond {
+        if let Some(beyond) = self.beyond.as_mut().filter(|beyond| kept.ts >= beyond.earliest) {
             beyond.add(&kept);
             return;
         }
@@ -112,29 +112,38 @@ impl Waiting {
         // In the order of their times: what is kept must not depend on the order of reading.
         let after = self.kept.partition_point(|other| (other.ts, &other.at) <= (kept.ts, &kept.at));
         self.kept.insert(after, kept);
-        if self.kept.len() > MAX_WAITING || self.bytes > MAX_WAITING_BYTES {
-            let mut beyond = Beyond { count: 0, earliest: Stamp::END, nodes: BTreeMap::new() };
-            self.kept.drain(..).for_each(|kept| beyond.add(&kept));
-            *self = Self { beyond: Some(beyond), ..Self::default() };
+        while self.kept.len() > MAX_WAITING || self.bytes > MAX_WAITING_BYTES {
+            let Some(last) = self.kept.last().map(|kept| kept.ts) else { break };
+            self.let_go(last);
         }
     }
 
-    fn merge(&mut self, other: Waiting) {
-        other.kept.into_iter().for_each(|kept| self.add(kept));
-        let Some(theirs) = other.beyond else { return };
-        let mut ours = theirs;
-        if let Some(beyond) = self.beyond.take() {
-            ours.count += beyond.count;
-            ours.earliest = ours.earliest.min(beyond.earliest);
-            beyond.nodes.into_iter().for_each(|(node, ts)| newest(&mut ours.nodes, &node, ts));
+    /// Keeps none from a time on; the first ones stay at hand, because they are due first.
+    fn let_go(&mut self, from: Stamp) {
+        let cut = self.kept.partition_point(|kept| kept.ts < from);
+        let mut beyond = self.beyond.take().unwrap_or(Beyond { count: 0, earliest: from, nodes: BTreeMap::new() });
+        for kept in self.kept.drain(cut..) {
+            self.bytes -= kept.text.len();
+            beyond.add(&kept);
         }
-        self.kept.drain(..).for_each(|kept| ours.add(&kept));
-        *self = Self { beyond: Some(ours), ..Self::default() };
+        self.beyond = Some(beyond);
+    }
+
+    fn merge(&mut self, other: Waiting) {
+        if let Some(theirs) = other.beyond {
+            self.let_go(theirs.earliest);
+            if let Some(ours) = &mut self.beyond {
+                ours.count += theirs.count;
+                ours.earliest = ours.earliest.min(theirs.earliest);
+                theirs.nodes.iter().for_each(|(node, ts)| newest(&mut ours.nodes, node, *ts));
+            }
+        }
+        other.kept.into_iter().for_each(|kept| self.add(kept));
     }
 
     /// Returns how many events wait.
     pub fn count(&self) -> u64 {
-        self.beyond.as_ref().map_or(self.kept.len() as u64, |b| b.count)
+        self.kept.len() as u64 + self.beyond.as_ref().map_or(0, |b| b.count)
     }
 
     /// Returns the newest waiting event of each node: how far its clock is ahead.
@@ -174,13 +183,18 @@ pub struct Intake {
 /// A file that is being read.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// Its path below the root, for people.
-    pub file: String,
     /// Its path below `events/` without `.gz` or `.zst`.
     pub path: Arc<str>,
+    /// What follows in its name: `.gz`, `.zst` or nothing.
+    pub packing: &'static str,
 }
 
 impl Source {
+    /// Returns its path below the root, for people.
+    pub fn file(&self) -> String {
+        format!("events/{}{}", self.path, self.packing)
+    }
+
     fn at(&self, index: u64) -> Place {
         Place { path: Arc::clone(&self.path), index }
     }
@@ -194,7 +208,7 @@ impl Intake {
         }
         match parse_bytes(line) {
             Ok(event) => self.event(&event, source.at(number), horizon, || String::from_utf8_lossy(line).into_owned()),
-            Err(e) => self.rejects.add(&source.file, Some(number), &e.to_string()),
+            Err(e) => self.rejects.add(&source.file(), Some(number), &e.to_string()),
         }
     }
 
@@ -202,10 +216,10 @@ impl Intake {
     pub fn document(&mut self, bytes: &[u8], source: &Source, horizon: Stamp) {
         let reject = |rejects: &mut Rejects, offset: usize, e: &EventError| {
             let line = 1 + bytes[..offset].iter().filter(|b| **b == b'\n').count() + e.lines_down();
-            rejects.add(&source.file, Some(line as u64), &e.to_string());
+            rejects.add(&source.file(), Some(line as u64), &e.to_string());
         };
         if bytes.is_empty() {
-            return self.rejects.add(&source.file, None, "an empty file");
+            return self.rejects.add(&source.file(), None, "an empty file");
         }
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text,
@@ -269,7 +283,7 @@ mod tests {
     use super::*;
 
     fn source() -> Source {
-        Source { file: "events/2026-11-23/a.json".into(), path: "2026-11-23/a.json".into() }
+        Source { path: "2026-11-23/a.json".into(), packing: "" }
     }
 
     fn document(text: &str) -> Intake {
@@ -350,6 +364,30 @@ mod tests {
     }
 
     #[test]
+    fn of_too_many_waiting_events_the_same_are_kept_in_any_order() {
+        let horizon = Stamp::from_millis(1_795_418_000_000);
+        let line = |intake: &mut Intake, number: u64| {
+            let long = format!(",\"details\":\"{}\"}}", "x".repeat((number as usize * 37) % 5000));
+            let text = event(1_795_418_001 + (number / 3) as i64).replace('}', &long);
+            intake.line(text.as_bytes(), number, &source(), horizon);
+        };
+        let mut numbers: Vec<u64> = (1..=1500).collect();
+        let mut whole = Intake::default();
+        numbers.iter().for_each(|n| line(&mut whole, *n));
+        assert!(whole.waiting.kept.len() < MAX_WAITING && whole.waiting.bytes <= MAX_WAITING_BYTES);
+        assert_eq!(whole.waiting.count(), 1500);
+        let mut rng = fastrand::Rng::with_seed(5);
+        for cut in [1, 700, 1499] {
+            rng.shuffle(&mut numbers);
+            let (mut first, mut second) = (Intake::default(), Intake::default());
+            numbers[..cut].iter().for_each(|n| line(&mut first, *n));
+            numbers[cut..].iter().for_each(|n| line(&mut second, *n));
+            second.merge(first);
+            assert!(second == whole, "cut at {cut}");
+        }
+    }
+
+    #[test]
     fn events_wait_until_their_time_and_too_many_are_read_again() {
         let horizon = Stamp::from_millis(1_795_418_000_000);
         let mut intake = Intake::default();
@@ -364,6 +402,9 @@ mod tests {
         assert_eq!(intake.waiting.count(), MAX_WAITING as u64 + 1);
         assert_eq!(intake.waiting.nodes()["n"].millis(), 1_795_420_002_000);
         assert_eq!(intake.release(horizon.plus_millis(2000)), Some(0));
-        assert_eq!(intake.release(horizon.plus_millis(3000)), None);
+        assert_eq!(intake.release(horizon.plus_millis(3000)), Some(1), "the first ones are at hand");
+        assert_eq!(intake.release(horizon.plus_millis(1_000_000)), Some(997));
+        assert_eq!(intake.release(horizon.plus_millis(2_001_000)), Some(2));
+        assert_eq!((intake.waiting.count(), intake.release(horizon.plus_millis(2_002_000))), (1, None));
     }
 }

@@ -53,8 +53,16 @@ impl Stamp {
         if let Ok(t) = DateTime::parse_from_rfc3339(text) {
             return Ok(Stamp(t.timestamp_millis()));
         }
-        ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"]
-            .iter()
+        // The calendar would take 2026-1-3 and +2026, too.
+        let form = "0000-00-00 00:00:00".bytes().zip(text.bytes());
+        let fits = |(form, byte): (u8, u8)| match form {
+            b'0' => byte.is_ascii_digit(),
+            b' ' => matches!(byte, b' ' | b'T'),
+            _ => byte == form,
+        };
+        let formats = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"].iter().filter(|_| form.clone().all(fits));
+        formats
+            .into_iter()
             .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
             .map(|t| Stamp(t.and_utc().timestamp_millis()))
             .ok_or_else(|| StampError::Format(text.to_owned()))
@@ -239,8 +247,24 @@ mod tests {
         assert_eq!(text("2026-11-23T07:13:05"), "2026-11-23T07:13:05.000Z");
         assert_eq!(text("2026-11-23 07:13:05.5"), "2026-11-23T07:13:05.500Z");
         assert_eq!(text("2026-11-23t07:13:05z"), "2026-11-23T07:13:05.000Z");
-        assert!(Stamp::parse("yesterday").is_err());
-        assert!(Stamp::parse("2026-13-01T00:00:00Z").is_err());
+        for odd in
+            ["yesterday", "2026-13-01T00:00:00Z", "2026-1-3T7:3:5", "+2026-11-23T07:13:05", "2026-11-23T07:13", ""]
+        {
+            assert!(Stamp::parse(odd).is_err(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn an_hour_that_a_clock_shows_twice_or_never_is_told_by_its_offset() {
+        // Warsaw puts its clocks back on 2026-10-25 at 3:00, and on at 2:00 on 2026-03-29.
+        for (local, utc) in [
+            ("2026-10-25T02:30:00+02:00", "2026-10-25T00:30:00.000Z"),
+            ("2026-10-25T02:30:00+01:00", "2026-10-25T01:30:00.000Z"),
+            ("2026-03-29T02:30:00+01:00", "2026-03-29T01:30:00.000Z"),
+            ("2026-03-29T03:30:00+02:00", "2026-03-29T01:30:00.000Z"),
+        ] {
+            assert_eq!(text(local), utc, "{local}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Gid, Uid};
@@ -53,9 +53,11 @@ pub fn advice_for(kind: io::ErrorKind) -> String {
 
 /// Writes a whole file with a mode and, where given, an owner. Returns whether its bytes changed.
 pub fn write(path: &Path, bytes: &[u8], mode: u32, owner: Option<(u32, u32)>) -> Result<bool, WriteError> {
-    match std::fs::read(path) {
-        Ok(old) if old == bytes => return Ok(false),
-        Err(e) if e.kind() == io::ErrorKind::IsADirectory => return Err(WriteError::at(path, "write", e)),
+    // A pipe in its place is not waited for, but replaced.
+    let is_pipe = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo());
+    match (!is_pipe).then(|| std::fs::read(path)) {
+        Some(Ok(old)) if old == bytes => return Ok(false),
+        Some(Err(e)) if e.kind() == io::ErrorKind::IsADirectory => return Err(WriteError::at(path, "write", e)),
         _ => {}
     }
     let temporary = temporary(path, bytes, mode, owner)?;

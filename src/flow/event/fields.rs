@@ -153,13 +153,17 @@ pub struct DiskDetails<'a> {
 
 /// Returns what `details` say of a disk, where they are an object.
 pub fn disk_details(raw: &RawValue) -> Option<DiskDetails<'_>> {
-    serde_json::from_str(raw.get()).ok()
+    // An array would be taken for the fields in their order.
+    raw.get().starts_with('{').then(|| serde_json::from_str(raw.get()).ok()).flatten()
 }
 
 /// Returns the text of a JSON string; nothing for any other value.
 pub fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
     let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') { serde_json::from_str(raw.get()).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inner)) }
+    match memchr::memchr(b'\\', inner.as_bytes()) {
+        Some(_) => serde_json::from_str(raw.get()).ok().map(Cow::Owned),
+        None => Some(Cow::Borrowed(inner)),
+    }
 }
 
 impl<'de> Deserialize<'de> for Fields<'de> {

@@ -7,7 +7,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use serde_json::value::RawValue;
 
 use super::ReadError;
-use super::dir::{Entry, Format, Identity, list_day, list_days, plain};
+use super::dir::{Entry, Format, Identity, list_day, list_days, sort};
 use super::file::{self, MAX_DOCUMENT};
 use super::lines::{Line, Lines};
 use super::unpack;
@@ -31,7 +31,7 @@ pub struct At<'a> {
 #[derive(Debug)]
 pub struct Browser<'a> {
     root: &'a Root,
-    /// Files that were last written before this have nothing to tell.
+    /// Files that last changed before this have nothing to tell. By `ctime`: an `mtime` may be any.
     since_ns: i64,
     days: BTreeMap<String, DaySeen>,
     lines: Lines,
@@ -39,7 +39,7 @@ pub struct Browser<'a> {
 
 #[derive(Debug, Default)]
 struct DaySeen {
-    mtime: i64,
+    ctime: i64,
     files: BTreeMap<String, Seen>,
 }
 
@@ -70,19 +70,20 @@ impl<'a> Browser<'a> {
         let days = list_days(&events).map_err(|e| ReadError::at(&events, "list the folder", e))?;
         for day in days.unwrap_or_default().into_iter().filter(|day| day.obstacle.is_none()) {
             let seen = self.days.entry(day.name.clone()).or_default();
-            if seen.mtime == day.mtime && day.name.as_str() < recent {
+            if seen.ctime == day.ctime && day.name.as_str() < recent {
                 continue;
             }
-            seen.mtime = day.mtime;
+            seen.ctime = day.ctime;
             let dir = events.join(&day.name);
             // What cannot be read is `observe`'s to tell.
-            let Ok((files, _)) = list_day(&dir, &day.name) else { continue };
-            for entry in files.into_iter().filter(|entry| entry.identity.mtime >= self.since_ns) {
+            let Ok((mut files, _)) = list_day(&dir, &day.name) else { continue };
+            sort(&mut files);
+            for entry in files.into_iter().filter(|entry| entry.identity.ctime >= self.since_ns) {
                 let before = seen.files.get(&entry.name).copied().filter(|s| s.identity.ino == entry.identity.ino);
                 if before.is_some_and(|before| before.identity == entry.identity) {
                     continue;
                 }
-                let file = format!("{}/{}", day.name, plain(&entry.name));
+                let file = format!("{}/{}", day.name, entry.plain());
                 let opened = file::open(rustix::fs::CWD, &dir.join(&entry.name));
                 let told = opened.and_then(|(open, identity)| {
                     let mut each = |index, event: &Event<'_>| each(At { file: &file, index }, event);

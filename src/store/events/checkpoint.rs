@@ -2,11 +2,13 @@
 //! with it means that everything is read again.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::day::{Day, Stale};
+use super::file;
 use crate::flow::fold::Fold;
 use crate::flow::intake::{Rejects, Waiting};
 use crate::flow::time::Stamp;
@@ -14,7 +16,7 @@ use crate::store::atomic::WriteError;
 use crate::store::root::Root;
 
 const NAME: &str = "observer_checkpoint.json";
-const SCHEMA: &str = "hlctl.checkpoint/v1";
+const SCHEMA: &str = "hlctl.checkpoint/v2";
 /// The file is one JSON object whose parts stand on lines of their own, so that the fold, which is most of it,
 /// need not be looked at by a pass that finds nothing new.
 const FOLD: &str = ",\n\"fold\":";
@@ -89,10 +91,14 @@ impl Held {
 
 /// Reads the checkpoint, or says why there is none to trust.
 pub fn load(root: &Root) -> Result<Checkpoint, Stale> {
-    let bytes = std::fs::read(root.state(NAME)).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => stale("is missing"),
-        _ => stale(&format!("cannot be read: {e}")),
-    })?;
+    let mut bytes = Vec::new();
+    // A pipe in its place is not waited for.
+    file::open(rustix::fs::CWD, &root.state(NAME)).and_then(|(mut file, _)| file.read_to_end(&mut bytes)).map_err(
+        |e| match e.kind() {
+            std::io::ErrorKind::NotFound => stale("is missing"),
+            _ => stale(&format!("cannot be read: {e}")),
+        },
+    )?;
     parse(&bytes)
 }
 
@@ -158,12 +164,12 @@ mod tests {
 
     fn sample() -> Checkpoint {
         let mut intake = crate::flow::intake::Intake::default();
-        let source = crate::flow::intake::Source { file: "f".into(), path: "p".into() };
+        let source = crate::flow::intake::Source { path: "p".into(), packing: "" };
         let event = br#"{"ts":1795418000,"node":"n","type":"service_unhealthy","service":"s","details":[1.50]}"#;
         intake.line(event, 1, &source, Stamp::END);
         intake.line(event, 2, &source, Stamp::EARLIEST);
         intake.line(b"x", 3, &source, Stamp::END);
-        let day = Day { settled_before: i64::MIN, mtime: -1, ..Day::default() };
+        let day = Day { settled_before: i64::MIN, ctime: -1, ..Day::default() };
         Checkpoint {
             looked_at: Stamp::EARLIEST,
             incomplete: false,
@@ -213,7 +219,7 @@ mod tests {
             std::fs::write(&path, &bytes[..i]).unwrap();
             assert!(load(&root).is_err(), "cut at {i}");
         }
-        std::fs::write(&path, String::from_utf8(bytes).unwrap().replace("/v1", "/v2")).unwrap();
+        std::fs::write(&path, String::from_utf8(bytes).unwrap().replace("/v2", "/v3")).unwrap();
         assert_eq!(load(&root).unwrap_err().0, "the checkpoint is of another version");
     }
 }

@@ -16,8 +16,8 @@ pub const PROOF_NS: i64 = 2_000_000_000;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Day {
-    /// The folder's own time of change, before it was listed.
-    pub mtime: i64,
+    /// The folder's own time of change, before it was listed: its `ctime`, which nobody can set back.
+    pub ctime: i64,
     /// Whether that time was too young to prove anything.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unsettled: bool,
@@ -81,6 +81,13 @@ pub struct Work {
     pub doubtful: Vec<(Entry, Young)>,
     /// Files that are as they were.
     pub kept: Vec<(String, Known)>,
+}
+
+impl Work {
+    /// Returns whether there is a file to open.
+    pub fn is_any(&self) -> bool {
+        !(self.fresh.is_empty() && self.grown.is_empty() && self.doubtful.is_empty())
+    }
 }
 
 /// Why what was read before no longer stands, so that everything has to be read again.

@@ -1,14 +1,20 @@
 //! Lists `events/` and the folders of its days. Looks at names and times, never at content.
 
-use std::fs::{self, FileType};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::flow::intake::Rejects;
 use crate::store::atomic::is_ignored;
+
+/// How many bytes of a folder's names are asked for at once.
+const LISTED_AT_ONCE: usize = 32 * 1024;
 
 /// What tells one state of a file from another without reading it. Times are in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,26 +26,39 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// That of a file which was only listed.
+    pub const UNSEEN: Identity = Identity { size: 0, mtime: 0, ctime: 0, ino: 0 };
+
     /// Returns the identity that a file's metadata give.
     pub fn of(metadata: &fs::Metadata) -> Self {
-        let ns = |seconds: i64, ns: i64| seconds.saturating_mul(1_000_000_000).saturating_add(ns);
         Self {
             size: metadata.size(),
-            mtime: ns(metadata.mtime(), metadata.mtime_nsec()),
-            ctime: ns(metadata.ctime(), metadata.ctime_nsec()),
+            mtime: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+            ctime: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
             ino: metadata.ino(),
+        }
+    }
+
+    fn of_listed(stat: &Stat) -> Self {
+        Self {
+            size: stat.st_size as u64,
+            mtime: nanoseconds(stat.st_mtime, stat.st_mtime_nsec as i64),
+            ctime: nanoseconds(stat.st_ctime, stat.st_ctime_nsec as i64),
+            ino: stat.st_ino,
         }
     }
 
     /// Returns a hash of the name and the identity; the sum over a folder's files tells whether all are there.
     pub fn digest(&self, name: &str) -> u64 {
-        let mut hash = xxhash_rust::xxh3::Xxh3::new();
-        hash.update(name.as_bytes());
-        for number in [self.size, self.mtime as u64, self.ctime as u64, self.ino] {
-            hash.update(&number.to_le_bytes());
-        }
-        hash.digest()
+        let mut words = [[0; 8]; 5];
+        let numbers = [xxh3_64(name.as_bytes()), self.size, self.mtime as u64, self.ctime as u64, self.ino];
+        words.iter_mut().zip(numbers).for_each(|(word, number)| *word = number.to_le_bytes());
+        xxh3_64(words.as_flattened())
     }
+}
+
+fn nanoseconds(seconds: i64, ns: i64) -> i64 {
+    seconds.saturating_mul(1_000_000_000).saturating_add(ns)
 }
 
 /// How the events stand in a file; of twins the first is the one that counts.
@@ -53,6 +72,17 @@ pub enum Format {
     Gzip,
     /// The same in Zstandard: `.jsonl.zst`.
     Zstd,
+}
+
+impl Format {
+    /// Returns what the name has behind the name under which the events stand.
+    pub fn packing(self) -> &'static str {
+        match self {
+            Self::Document | Self::Lines => "",
+            Self::Gzip => ".gz",
+            Self::Zstd => ".zst",
+        }
+    }
 }
 
 /// Returns the format that a file's name gives, or nothing where it holds no events.
@@ -75,15 +105,14 @@ pub fn format(name: &str) -> Option<Format> {
 pub struct Entry {
     pub name: String,
     pub format: Format,
+    /// What it was when it was listed, or [`Identity::UNSEEN`].
     pub identity: Identity,
 }
 
-/// Returns a name without the suffix of its compression: the name under which its events stand.
-pub fn plain(name: &str) -> &str {
-    match format(name) {
-        Some(Format::Gzip) => name.strip_suffix(".gz").unwrap_or(name),
-        Some(Format::Zstd) => name.strip_suffix(".zst").unwrap_or(name),
-        Some(Format::Document | Format::Lines) | None => name,
+impl Entry {
+    /// Returns the name without the suffix of its compression: the name under which its events stand.
+    pub fn plain(&self) -> &str {
+        &self.name[..self.name.len() - self.format.packing().len()]
     }
 }
 
@@ -92,8 +121,8 @@ pub fn plain(name: &str) -> &str {
 pub struct DayDir {
     /// `YYYY-MM-DD`.
     pub name: String,
-    /// When a name in it was last made or removed, in nanoseconds.
-    pub mtime: i64,
+    /// When it last changed, in nanoseconds: its `ctime`, because whoever restores a backup also restores the `mtime`.
+    pub ctime: i64,
     /// Whether it is something else than a folder, and what.
     pub obstacle: Option<&'static str>,
 }
@@ -114,8 +143,8 @@ pub fn list_days(events: &Path) -> io::Result<Option<Vec<DayDir>>> {
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
             Err(e) => return Err(e),
         };
-        let obstacle = (!metadata.is_dir()).then(|| what(metadata.file_type()));
-        days.push(DayDir { name, mtime: Identity::of(&metadata).mtime, obstacle });
+        let obstacle = (!metadata.is_dir()).then(|| what(FileType::from_raw_mode(metadata.mode())));
+        days.push(DayDir { name, ctime: Identity::of(&metadata).ctime, obstacle });
     }
     days.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     Ok(Some(days))
@@ -135,44 +164,65 @@ fn is_day(name: &str) -> bool {
         && name.parse::<chrono::NaiveDate>().is_ok()
 }
 
-/// Returns the files of events in the folder of a day, and what only looks like one.
+/// Returns the files of events in the folder of a day, in no order, and what only looks like one.
 pub fn list_day(dir: &Path, shown: &str) -> io::Result<(Vec<Entry>, Rejects)> {
+    list(dir, shown, |_| true)
+}
+
+/// Returns the same of a day of which nothing is known. Its `.json` files are not looked at: each of them will be opened.
+pub fn list_new_day(dir: &Path, shown: &str) -> io::Result<(Vec<Entry>, Rejects)> {
+    list(dir, shown, |format| format != Format::Document)
+}
+
+fn list(dir: &Path, shown: &str, look_at: impl Fn(Format) -> bool) -> io::Result<(Vec<Entry>, Rejects)> {
     let (mut files, mut odd) = (Vec::new(), Rejects::default());
-    for entry in fs::read_dir(dir)? {
+    let folder = rustix::fs::open(dir, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut buffer = Vec::with_capacity(LISTED_AT_ONCE);
+    // Not by std's own reader: it makes two copies of each name, and there may be a hundred thousand.
+    let mut entries = RawDir::new(&folder, buffer.spare_capacity_mut());
+    while let Some(entry) = entries.next() {
         let entry = entry?;
         let name = entry.file_name();
         let lossy = name.to_string_lossy();
         let Some(format) = format(&lossy).filter(|_| !is_ignored(&lossy)) else { continue };
-        let metadata = match entry.metadata() {
-            Ok(metadata) => metadata,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-            Err(e) => return Err(e),
-        };
-        match name.to_str() {
-            Some(name) if metadata.is_file() => {
-                files.push(Entry { name: name.to_owned(), format, identity: Identity::of(&metadata) });
-            }
-            Some(_) => odd.add(&format!("{shown}/{lossy}"), None, what(metadata.file_type())),
-            None => odd.add(&format!("{shown}/{lossy}"), None, "its name is not UTF-8: not read"),
+        let (mut kind, mut identity) = (entry.file_type(), Identity::UNSEEN);
+        // Some file systems do not tell the kind.
+        if look_at(format) || kind == FileType::Unknown {
+            let stat = match rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => stat,
+                Err(Errno::NOENT) => continue,
+                Err(e) => return Err(e.into()),
+            };
+            (kind, identity) = (FileType::from_raw_mode(stat.st_mode), Identity::of_listed(&stat));
+        }
+        if kind != FileType::RegularFile {
+            odd.add(&format!("{shown}/{lossy}"), None, what(kind));
+        } else if name.to_str().is_err() {
+            odd.add(&format!("{shown}/{lossy}"), None, "its name is not UTF-8: not read");
+        } else {
+            files.push(Entry { name: lossy.into_owned(), format, identity });
         }
     }
-    // A file beside its compressed twin counts once: the plain one, because whoever compresses it removes it last.
-    files.sort_unstable_by(|a, b| (plain(&a.name), a.format).cmp(&(plain(&b.name), b.format)));
-    files.dedup_by(|a, b| plain(&a.name) == plain(&b.name));
+    if files.iter().any(|file| matches!(file.format, Format::Gzip | Format::Zstd)) {
+        // A file beside its compressed twin counts once: the plain one, because whoever compresses it removes it last.
+        sort(&mut files);
+        files.dedup_by(|a, b| a.plain() == b.plain());
+    }
     Ok((files, odd))
 }
 
+/// Sorts files by the names under which their events stand; of twins, the one that counts comes first.
+pub fn sort(files: &mut [Entry]) {
+    files.sort_unstable_by(|a, b| a.plain().cmp(b.plain()).then(a.format.cmp(&b.format)));
+}
+
 fn what(kind: FileType) -> &'static str {
-    if kind.is_symlink() {
-        "a symbolic link: not followed"
-    } else if kind.is_dir() {
-        "a folder where a file is expected: not read"
-    } else if kind.is_file() {
-        "a file where a folder is expected: not read"
-    } else if kind.is_fifo() || kind.is_socket() {
-        "a pipe or socket: not read"
-    } else {
-        "a device: not read"
+    match kind {
+        FileType::Symlink => "a symbolic link: not followed",
+        FileType::Directory => "a folder where a file is expected: not read",
+        FileType::RegularFile => "a file where a folder is expected: not read",
+        FileType::Fifo | FileType::Socket => "a pipe or socket: not read",
+        _ => "a device: not read",
     }
 }
 
@@ -197,7 +247,8 @@ mod tests {
         }
         fs::create_dir(at("x.json")).unwrap();
         std::os::unix::fs::symlink("/etc/passwd", at("y.jsonl")).unwrap();
-        let (files, odd) = list_day(dir.path(), "events/d").unwrap();
+        let (mut files, odd) = list_day(dir.path(), "events/d").unwrap();
+        sort(&mut files);
         assert_eq!(files.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["a.json", "b.jsonl"]);
         let odd: Vec<_> = odd.newest.iter().map(|r| format!("{}: {}", r.file, r.cause)).collect();
         assert_eq!(
@@ -217,7 +268,7 @@ mod tests {
             fs::write(dir.path().join(name), "").unwrap();
         }
         let (files, _) = list_day(dir.path(), "events/d").unwrap();
-        let names: Vec<_> = files.iter().map(|f| (f.name.as_str(), plain(&f.name))).collect();
+        let names: Vec<_> = files.iter().map(|f| (f.name.as_str(), f.plain())).collect();
         assert_eq!(names, [("a.jsonl", "a.jsonl"), ("b.jsonl.gz", "b.jsonl"), ("c.jsonl.zst", "c.jsonl")]);
     }
 }

@@ -21,8 +21,10 @@ use crate::flow::time::Stamp;
 
 /// Largest `.json` file that is read, in bytes.
 pub const MAX_DOCUMENT: u64 = 16 << 20;
-/// How much of a `.jsonl` file's head and of what was read last is remembered.
-const PRINT: u64 = 4096;
+/// How much of a `.jsonl` file's head and of what was read last is remembered, in bytes: of a file of twice this size, all.
+/// Behind that, only what is written over in place with as many bytes, between two passes that see the file grow, passes
+/// unseen.
+const PRINT: u64 = 64 * 1024;
 
 /// How far a `.jsonl` file was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,7 +108,7 @@ impl<'a> Reader<'a> {
         if let Err(damage) = read {
             // What stands before the damage counts, as the lines before a torn one do.
             let cause = format!("damaged from here on: {damage}");
-            self.intake.rejects.add(&source.file, Some(self.lines.count() + 1), &cause);
+            self.intake.rejects.add(&source.file(), Some(self.lines.count() + 1), &cause);
         }
         Ok(hash)
     }
@@ -114,7 +116,7 @@ impl<'a> Reader<'a> {
     /// Reads a `.json` file. Returns a hash of its content.
     pub fn document(&mut self, file: &mut File, size: u64, source: &Source) -> io::Result<u64> {
         if size > MAX_DOCUMENT {
-            self.intake.rejects.add(&source.file, None, &too_long(MAX_DOCUMENT));
+            self.intake.rejects.add(&source.file(), None, &too_long(MAX_DOCUMENT));
             return hash(file, size);
         }
         self.bytes.clear();
@@ -130,7 +132,7 @@ impl<'a> Reader<'a> {
 fn take_in(into: &mut Intake, number: u64, line: Line<'_>, source: &Source, horizon: Stamp) {
     match line {
         Line::Whole(line) => into.line(line, number, source, horizon),
-        Line::Long => into.rejects.add(&source.file, Some(number), &too_long(MAX_LINE as u64)),
+        Line::Long => into.rejects.add(&source.file(), Some(number), &too_long(MAX_LINE as u64)),
     }
 }
 
@@ -144,9 +146,10 @@ pub fn is_intact(file: &File, progress: Progress) -> io::Result<bool> {
 }
 
 fn print(file: &File, offset: u64) -> io::Result<u64> {
-    let (mut hash, mut buffer) = (Xxh3::new(), [0; PRINT as usize]);
-    for start in [0, offset.saturating_sub(PRINT)] {
-        let part = &mut buffer[..PRINT.min(offset) as usize];
+    let (mut hash, mut buffer) = (Xxh3::new(), vec![0; PRINT.min(offset) as usize]);
+    let tail = offset.saturating_sub(PRINT).max(buffer.len() as u64);
+    for (start, end) in [(0, buffer.len() as u64), (tail, offset)] {
+        let part = &mut buffer[..(end - start) as usize];
         file.read_exact_at(part, start)?;
         hash.update(part);
     }

@@ -30,7 +30,7 @@ pub struct Recent(BTreeMap<String, Day>);
 
 #[derive(Debug, Default)]
 struct Day {
-    mtime: Option<i64>,
+    ctime: Option<i64>,
     /// How far files that may grow were read.
     growing: BTreeMap<String, (Identity, u64)>,
     /// The hashes of the names and identities of those that are written once.
@@ -61,13 +61,13 @@ impl Recent {
         for (i, name) in look.days.iter().enumerate() {
             let dir = root.events().join(name);
             let Ok(metadata) = std::fs::metadata(&dir) else { continue };
-            let mtime = Some(Identity::of(&metadata).mtime);
+            let ctime = Some(Identity::of(&metadata).ctime);
             let day = self.0.entry(name.clone()).or_default();
             let is_open = i < look.open;
-            if !is_open && day.mtime == mtime {
+            if !is_open && day.ctime == ctime {
                 continue;
             }
-            day.mtime = mtime;
+            day.ctime = ctime;
             // What cannot be read is `observe`'s to tell.
             let Ok((files, _)) = list_day(&dir, name) else { continue };
             for entry in files {

@@ -9,12 +9,14 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
 use super::day::{Known, Open, Stale, Young};
-use super::dir::{Entry, Format, plain};
+use super::dir::{Entry, Format, Identity};
 use super::file::{self, Progress, Reader};
 use crate::flow::intake::Source;
 
 /// Below so many bytes a second thread costs more than it saves.
 const WORTH_A_THREAD: u64 = 2 << 20;
+/// What a file that was not looked at is taken for, in bytes: opening it costs as much as reading so many.
+const ONE_EVENT: u64 = 4096;
 
 /// The folder of a day, opened.
 #[derive(Debug)]
@@ -76,7 +78,9 @@ pub fn run(mut tasks: Vec<Task>, readers: &mut [Reader<'_>]) -> Result<Vec<Outco
     let bytes: u64 = tasks.iter().map(Task::bytes).sum();
     let threads = readers.len().min(1 + usize::try_from(bytes / WORTH_A_THREAD).unwrap_or(usize::MAX));
     if threads == 1 || tasks.len() == 1 {
-        return tasks.into_iter().map(|task| task.run(&mut readers[0])).collect();
+        let run =
+            |task: Task| task.run(&mut readers[0]).map(|end| Outcome { day: task.day, name: task.entry.name, end });
+        return tasks.into_iter().map(run).collect();
     }
     // The largest first, so that none is left alone with a large one at the end.
     tasks.sort_by_key(|task| std::cmp::Reverse(task.entry.identity.size));
@@ -84,7 +88,7 @@ pub fn run(mut tasks: Vec<Task>, readers: &mut [Reader<'_>]) -> Result<Vec<Outco
     let work = |reader: &mut Reader<'_>| -> Result<Vec<Outcome>, Stale> {
         let mut outcomes = Vec::new();
         while let Some(task) = tasks.get(next.fetch_add(1, Relaxed)) {
-            outcomes.push(task.run(reader)?);
+            outcomes.push(Outcome { day: task.day, name: task.entry.name.clone(), end: task.run(reader)? });
         }
         Ok(outcomes)
     };
@@ -110,18 +114,18 @@ impl Task {
     pub fn bytes(&self) -> u64 {
         let size = self.entry.identity.size;
         match &self.job {
+            Job::Fresh if self.entry.identity == Identity::UNSEEN => ONE_EVENT,
             Job::Fresh | Job::Doubtful(_) => size,
             Job::Grown(from) => size.saturating_sub(from.progress.offset),
         }
     }
 
-    fn run(&self, reader: &mut Reader<'_>) -> Result<Outcome, Stale> {
-        let end = match &self.job {
-            Job::Fresh => self.read_whole(reader),
-            Job::Grown(from) => self.read_on(reader, from)?,
-            Job::Doubtful(young) => self.doubt(young)?,
-        };
-        Ok(Outcome { day: self.day, name: self.entry.name.clone(), end })
+    fn run(&self, reader: &mut Reader<'_>) -> Result<End, Stale> {
+        match &self.job {
+            Job::Fresh => Ok(self.read_whole(reader)),
+            Job::Grown(from) => self.read_on(reader, from),
+            Job::Doubtful(young) => self.doubt(young),
+        }
     }
 
     fn stale(&self, what: &str) -> Stale {
@@ -129,11 +133,11 @@ impl Task {
     }
 
     fn source(&self) -> Source {
-        let (day, name) = (&self.folder.name, &self.entry.name);
-        Source { file: format!("events/{day}/{name}"), path: format!("{day}/{}", plain(name)).into() }
+        let path = [&self.folder.name, "/", self.entry.plain()].concat();
+        Source { path: path.into(), packing: self.entry.format.packing() }
     }
 
-    fn open(&self) -> io::Result<(std::fs::File, super::dir::Identity)> {
+    fn open(&self) -> io::Result<(std::fs::File, Identity)> {
         file::open(&self.folder.fd, Path::new(&self.entry.name))
     }
 

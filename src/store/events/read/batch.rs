@@ -36,12 +36,7 @@ pub struct Batch {
 impl Batch {
     /// Adds a day; its folder is opened if there is anything to read in it.
     pub fn add(&mut self, mut looked: Looked, root: &Root) -> Result<(), Stale> {
-        let (day, work) = (self.days.len(), &mut looked.work);
-        let fresh = work.fresh.drain(..).map(|entry| (entry, Job::Fresh));
-        let grown = work.grown.drain(..).map(|(entry, open)| (entry, Job::Grown(open)));
-        let doubtful = work.doubtful.drain(..).map(|(entry, young)| (entry, Job::Doubtful(young)));
-        let jobs: Vec<(Entry, Job)> = fresh.chain(grown).chain(doubtful).collect();
-        if !jobs.is_empty() {
+        if looked.work.is_any() {
             let path = root.events().join(&looked.name);
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let fd = match rustix::fs::open(&path, flags, Mode::empty()) {
@@ -57,12 +52,16 @@ impl Batch {
                     return Ok(());
                 }
             };
-            let folder = Arc::new(Folder { name: looked.name.clone(), fd });
-            for (entry, job) in jobs {
+            let (day, folder) = (self.days.len(), Arc::new(Folder { name: looked.name.clone(), fd }));
+            let mut add = |entry: Entry, job: Job| {
                 let task = Task { day, folder: Arc::clone(&folder), entry, job };
                 self.bytes += task.bytes();
                 self.tasks.push(task);
-            }
+            };
+            let work = &mut looked.work;
+            work.fresh.drain(..).for_each(|entry| add(entry, Job::Fresh));
+            work.grown.drain(..).for_each(|(entry, open)| add(entry, Job::Grown(open)));
+            work.doubtful.drain(..).for_each(|(entry, young)| add(entry, Job::Doubtful(young)));
         }
         self.days.push(looked);
         Ok(())

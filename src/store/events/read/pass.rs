@@ -9,7 +9,7 @@ use crate::flow::intake::{Intake, TOLERANCE_MS};
 use crate::flow::time::Stamp;
 use crate::store::events::checkpoint::{Checkpoint, Held, Tally};
 use crate::store::events::day::{Day, PROOF_NS, Stale};
-use crate::store::events::dir::{DayDir, list_day};
+use crate::store::events::dir::{DayDir, list_day, list_new_day};
 use crate::store::events::file::Reader;
 use crate::store::events::meter::Meter;
 use crate::store::events::tasks::{self, End, Outcome};
@@ -21,7 +21,7 @@ const RECENT_MS: i64 = 7 * 24 * 3600 * 1000;
 /// How often the files of all days are looked at.
 const LOOK_MS: i64 = 3600 * 1000;
 /// Most entries that the checkpoint remembers beyond its open files.
-const MAX_WEIGHT: usize = 1000;
+const MAX_WEIGHT: usize = 10_000;
 
 /// A pass on its way.
 pub struct Pass<'a> {
@@ -136,20 +136,21 @@ impl<'a> Pass<'a> {
 
     /// Returns whether a day that was read before has to be looked at again.
     fn must_look(&self, dir: &DayDir, old: &Day) -> bool {
-        let settled = !old.unsettled && old.mtime == dir.mtime && old.unreadable.is_empty() && old.unlisted.is_none();
+        let settled = !old.unsettled && old.ctime == dir.ctime && old.unreadable.is_empty() && old.unlisted.is_none();
         self.look_at_all || self.is_recent(&dir.name) || !settled
     }
 
     /// Lists a day and compares it with what is known of it.
     fn look(&self, dir: &DayDir, old: Option<Day>) -> Result<Looked, Stale> {
         let shown = format!("events/{}", dir.name);
-        let unsettled = dir.mtime > self.now_ns.saturating_sub(PROOF_NS);
-        let mut day = Day { mtime: dir.mtime, unsettled, settled_before: i64::MIN, ..Day::default() };
+        let unsettled = dir.ctime > self.now_ns.saturating_sub(PROOF_NS);
+        let mut day = Day { ctime: dir.ctime, unsettled, settled_before: i64::MIN, ..Day::default() };
         let listed = match dir.obstacle {
             Some(what) => {
                 day.odd.add(&shown, None, what);
                 Ok((Vec::new(), std::mem::take(&mut day.odd)))
             }
+            None if old.is_none() => list_new_day(&self.root.events().join(&dir.name), &shown),
             None => list_day(&self.root.events().join(&dir.name), &shown),
         };
         let mut files = Vec::new();
