@@ -21,7 +21,7 @@ def by_hlctl():
 
 def world():
     rows = json.load(open(f"{ROOT}/world/services.json"))["services"]
-    return {(r["node"], r["service"]): (r["status"], r["reason"]) for r in rows}
+    return {(r["node"], r["service"]): (r["status"], r["reason"], r["details"]) for r in rows}
 
 
 def by_wc():
@@ -50,8 +50,12 @@ def by_duckdb(details):
 
 
 def fold_rows(rows):
+    """Makes what a peer found like the rows of the world; without details where it was not asked to keep them."""
     status = {"service_healthy": "healthy", "service_unhealthy": "unhealthy"}
-    return {(r[0], r[1]): (status.get(r[2], r[3]), None if r[2] == "service_healthy" else r[4]) for r in rows}
+    facts = {(r[0], r[1]): [status.get(r[2], r[3]), None if r[2] == "service_healthy" else r[4]] for r in rows}
+    for r in (r for r in rows if len(r) > 5):
+        facts[r[0], r[1]].append(json.loads(r[5]) if isinstance(r[5], str) else r[5] or {})
+    return {key: tuple(values) for key, values in facts.items()}
 
 
 def by_python():
@@ -69,8 +73,8 @@ def by_python():
             key, at = (e["node"], e["service"]), (round(ts * 1000), path, n)
             if key not in newest or newest[key][0] < at:
                 newest[key] = (at, e)
-    rows = ((*k, e["type"], e.get("status"), e.get("reason")) for k, (_, e) in newest.items())
-    return fold_rows(r for r in rows if r[2] != "service_removed")
+    rows = ((*k, e["type"], e.get("status"), e.get("reason"), e.get("details")) for k, (_, e) in newest.items())
+    return fold_rows([r for r in rows if r[2] != "service_removed"])
 
 
 def copy_whole_lines():
@@ -100,7 +104,7 @@ def by_polars(details):
             .with_columns(at=pl.struct(t=pl.coalesce(as_number, as_text), n="n"))
             .group_by("node", "service").agg(*(pl.col(c).sort_by("at").last() for c in kept))
             .collect(engine="streaming"))
-    return fold_rows(r for r in rows.iter_rows() if r[2] != "service_removed")
+    return fold_rows([r for r in rows.iter_rows() if r[2] != "service_removed"])
 
 
 PEERS = {"wc -l": by_wc, "hlctl": by_hlctl, "duckdb": lambda: by_duckdb(False), "duckdb, details": lambda: by_duckdb(True),
@@ -112,7 +116,9 @@ def child(name):
     result = PEERS[name]()
     took = time.perf_counter() - began
     who = resource.RUSAGE_CHILDREN if result is None else resource.RUSAGE_SELF
-    wrong = sum(result.get(k) != v for k, v in world().items()) + len(result.keys() - world().keys()) if result else 0
+    ours, wrong = world(), 0
+    if result:
+        wrong = sum(result.get(k) != v[: len(result.get(k, ()))] for k, v in ours.items()) + len(result.keys() - ours.keys())
     print(json.dumps([took, resource.getrusage(who).ru_maxrss // 1024, wrong]))
 
 

@@ -75,7 +75,10 @@ const PRUNE: Page = Page {
         "Lets old events, ended actions, their logs and older records go. Events that the world still shows, or that \
          hide an older one, are kept at their place and in their order, whatever their age: a full replay after it \
          gives the same world.",
-        "With `--compress` the files of days that ended long enough ago are compressed; they are still read.",
+        "With `--compress` the files of days that ended long enough ago are compressed, as `.jsonl.gz`; `.jsonl.zst` that others \
+         wrote is read as well. `--keep` is for events; ended actions go by `keep.actions` in `config.yaml`. A file that \
+         somebody writes to meanwhile is left for the next pass.",
+        "It goes by this machine's clock: while that is ahead, what it takes for past may still be to come.",
         "It can be killed at any moment, and runs beside the other passes. `events/` or the folder of a day may lie on \
          another file system; one that is mounted read-only is left as it is, and the pass ends with 1.",
     ],
@@ -97,7 +100,7 @@ const EVENTS: Page = Page {
          `hlctl status` name it.",
         "With `--follow` what is added is shown as it comes, until nobody reads it. With `--json` each event is one \
          object on a line of its own, with the file and the line where it stands.",
-        "`--since` passes over files that were last written a day or more before it.",
+        "`--since` passes over files that last changed a day or more before it.",
     ],
     examples: &[
         ("What happened on a node in the last two hours:", &["hlctl events --node piha --since 2h"]),
@@ -119,6 +122,8 @@ const INGEST: Page = Page {
         "Reads events from standard input, one JSON object a line, and appends them to the file of the source in the \
          folder of today. Each line is checked before; one that is no event is told on standard error with its number \
          and the cause, and the others go on.",
+        "A line may have 1 MiB and be nested 100 deep. With `--rejects` what is no event is kept in a file, but for longer lines, \
+         which are only told; where that file cannot be written any more, the events go on and the pass ends with 1.",
         "What was read is on disk within a second, in batches, each synced once. What is counted at the end, or with \
          `-v` after each batch, is on disk. A kill loses at most what came within the last half second, and never \
          leaves half a line before a whole one.",

@@ -91,6 +91,12 @@ pub const PAGES: &[Page] = &[
              event is read again, with the same result.",
             "A line or file that is no event is set aside and counted, and the pass goes on; the newest twenty are shown with \
              file, line and cause. Events more than five minutes ahead of the clock wait until their time has come.",
+            "Files that shrank, grew, were rotated, replaced or restored are noticed by size, times, inode and a hash of their \
+             first and last 64 KiB. Files of days more than a week old, in folders that did not change, are looked at once an \
+             hour. What is written over in place in the middle of a larger file with as many bytes, while it also grows, \
+             takes `--full`.",
+            "A line may have 1 MiB, a `.json` file 16 MiB, a value may be nested 100 deep, and a Zstandard file may need a \
+             window of 32 MiB.",
         ],
         examples: &[
             ("Run one pass:", &["hlctl observe"]),
@@ -102,7 +108,7 @@ pub const PAGES: &[Page] = &[
         files: &[
             (
                 "events/YYYY-MM-DD/",
-                "The events: one in a `.json` file or an array of them, one a line in a `.jsonl` file.",
+                "The events: one in a `.json` file or an array of them, one a line in a `.jsonl` file, also as `.gz` or `.zst`.",
             ),
             ("world/services.json, world/nodes.json", "The world."),
             ("state/observer_checkpoint.json", "The hint. Removing it is harmless."),
