@@ -196,14 +196,22 @@ fn time(text: &str) -> Option<i64> {
         (utc, 0)
     } else if let Some(at) = text.get(10..)?.rfind(['+', '-']).map(|at| at + 10) {
         let (hours, minutes) = text[at + 1..].split_once(':')?;
-        let minutes = hours.parse::<i64>().ok()? * 60 + minutes.parse::<i64>().ok()?;
+        let (hours, minutes) = (digits(hours, 2)?, digits(minutes, 2)?);
+        if hours > 23 || minutes > 59 {
+            return None;
+        }
+        let minutes = hours * 60 + minutes;
         (&text[..at], if text[at..].starts_with('-') { -minutes } else { minutes })
     } else {
         (text.as_str(), 0)
     };
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let numbers: Vec<i64> = whole.split(['-', 'T', ':', ' ']).map(str::parse).collect::<Result<_, _>>().ok()?;
-    let [year, month, day, hour, minute, second] = numbers[..] else { return None };
+    let (date, clock) = whole.split_once(['T', ' '])?;
+    let numbers = |text: &str, between: char, first: usize| -> Option<Vec<i64>> {
+        text.split(between).enumerate().map(|(i, part)| digits(part, if i == 0 { first } else { 2 })).collect()
+    };
+    let [year, month, day] = numbers(date, '-', 4)?[..] else { return None };
+    let [hour, minute, second] = numbers(clock, ':', 2)?[..] else { return None };
     // Day by day: slow, and hard to get wrong.
     let is_leap = |year: i64| (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     let length = |year, month| match month {
@@ -212,7 +220,11 @@ fn time(text: &str) -> Option<i64> {
         4 | 6 | 9 | 11 => 30,
         _ => 31,
     };
-    let fits = (1..=12).contains(&month) && (1..=length(year, month)).contains(&day) && hour < 24 && minute < 60;
+    let fits = (1..=12).contains(&month)
+        && (1..=length(year, month)).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second < 61;
     let days = (1970..year).map(|year| if is_leap(year) { 366 } else { 365 }).sum::<i64>()
         + (1..month).map(|month| length(year, month)).sum::<i64>()
         + day
@@ -223,11 +235,17 @@ fn time(text: &str) -> Option<i64> {
 /// Returns the milliseconds of Unix seconds in decimal digits.
 fn unix(number: &str) -> Option<i64> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    Some(whole.parse::<i64>().ok()? * 1000 + thousandths(fraction)?)
+    Some(digits(whole, whole.len())?.checked_mul(1000)? + thousandths(fraction)?)
 }
 
 fn thousandths(fraction: &str) -> Option<i64> {
-    format!("{fraction}00").get(..3)?.parse().ok()
+    digits(fraction, fraction.len()).and_then(|_| digits(format!("{fraction}00").get(..3)?, 3))
+}
+
+/// Returns the number that so many digits make, and nothing else.
+fn digits(text: &str, count: usize) -> Option<i64> {
+    let fits = text.len() == count && !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    fits.then(|| text.bytes().fold(0i64, |sum, b| sum.saturating_mul(10).saturating_add(i64::from(b - b'0'))))
 }
 
 fn is_name(text: &str) -> bool {
