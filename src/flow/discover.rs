@@ -250,7 +250,7 @@ fn unit_proposal(scope: Scope, unit: &Unit) -> Option<Proposal> {
     if scope == Scope::User {
         proposal.set("scope", "user".into());
     }
-    match units::sighting(unit) {
+    match units::sighting(unit, None) {
         Sighting::Healthy if is_own => {
             proposal.remarks.push(format!("Unit {path}."));
             Some(proposal)

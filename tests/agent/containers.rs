@@ -97,6 +97,39 @@ fn each_kind_of_health_is_told_as_what_mends_it() {
 }
 
 #[test]
+fn a_loop_that_is_slower_than_the_passes_is_told_until_it_is_mended() {
+    let Some(lab) = Lab::with_docker() else { return };
+    let (service, steady) = (format!("{}slow", lab.prefix), format!("{}steady", lab.prefix));
+    let fails = "command: [sh, -c, 'trap exit TERM; until test -e /bin/mended; do sleep 5; exit 1; done; \
+                 while :; do sleep 0.2; done'], network_mode: none, restart: always";
+    lab.project(&service, &[("web", fails)]);
+    lab.project(&steady, &[("web", &format!("{RUNS}, restart: always"))]);
+    lab.services(&format!("services: [{service}, {steady}]\n"));
+    for project in [&service, &steady] {
+        lab.compose(project, &["up", "-d"]);
+    }
+    let pass = || {
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        lab.pass()
+    };
+    assert!((0..100).any(|_| {
+        pass();
+        lab.told(&service) == "containers_not_running"
+    }));
+    for _ in 0..5 {
+        let pass = pass();
+        assert_eq!(pass.found(&service), "containers_not_running", "between its restarts, too: {pass:?}");
+        assert_eq!(pass.found(&steady), "healthy");
+    }
+    let web = format!("{service}_web_1");
+    lab.put("mended", "");
+    lab.docker(&["cp", lab.path("mended").to_str().unwrap(), &format!("{web}:/bin/mended")]);
+    lab.docker(&["restart", "-t", "1", &web]);
+    assert_eq!(pass().found(&service), "healthy", "a person started it");
+    assert_eq!((lab.told(&service), lab.told(&steady)), ("healthy".into(), "healthy".into()));
+}
+
+#[test]
 fn an_engine_that_does_not_answer_says_nothing_of_its_containers() {
     let Some(lab) = Lab::with_docker() else { return };
     let service = format!("{}up", lab.prefix);
