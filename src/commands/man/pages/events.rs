@@ -103,6 +103,10 @@ const EVENTS: Page = Page {
         ("What happened on a node in the last two hours:", &["hlctl events --node piha --since 2h"]),
         ("Watch what the agents say:", &["hlctl events --follow"]),
         (
+            "Send them elsewhere, from a week ago on, each time that the line is there again:",
+            &["hlctl events --json --since 7d --follow | ssh vps hlctl ingest --source piha"],
+        ),
+        (
             "Count what failed yesterday, by service:",
             &["hlctl events --json --type service_unhealthy --since 1d | jq -r .service | sort | uniq -c"],
         ),
@@ -126,7 +130,10 @@ const INGEST: Page = Page {
          at the end of the input; half a line is left out, and that is said. A second signal ends it at once.",
     ],
     examples: &[
-        ("Take events from an MQTT broker:", &["mosquitto_sub -t 'homelab/#' | hlctl ingest --source mqtt"]),
+        (
+            "Take events from an MQTT broker, which keeps for `-i` what comes meanwhile:",
+            &["mosquitto_sub -c -i hlctl -q 1 -t 'homelab/#' | hlctl ingest --source mqtt"],
+        ),
         ("Take a file in, and keep what is wrong in it:", &["hlctl ingest --rejects bad.jsonl < events.jsonl"]),
     ],
     exits: &[DONE, (1, "It failed, or a line was no event: the others were written."), USAGE],
