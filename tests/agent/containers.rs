@@ -130,6 +130,37 @@ fn a_loop_that_is_slower_than_the_passes_is_told_until_it_is_mended() {
 }
 
 #[test]
+fn each_heartbeat_names_the_engine_s_version_which_is_asked_once() {
+    use std::os::unix::fs::PermissionsExt;
+    let Some(lab) = Lab::with_docker() else { return };
+    lab.services("services: [web]\n");
+    lab.put("root/config.yaml", "agent: {refresh: 1s}\n");
+    let asked = lab.path("asked");
+    let docker = lab.output(std::process::Command::new("sh").args(["-c", "command -v docker"]));
+    lab.put("bin/docker", format!("#!/bin/sh\necho \"$1\" >> {}\nexec {} \"$@\"\n", asked.display(), docker.trim()));
+    std::fs::set_permissions(lab.path("bin/docker"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", lab.path("bin").display(), crate::needs::var("PATH").unwrap());
+    let heartbeats = || lab.events().into_iter().filter(|e| e["type"] == "node_heartbeat").collect::<Vec<_>>();
+    assert!(becomes(|| {
+        crate::lab::Pass::of(lab.command(&["--json", "agent"]).env("PATH", &path));
+        heartbeats().len() > 2
+    }));
+    let version = lab.docker(&["version", "--format", "{{.Server.Version}}"]);
+    assert!(heartbeats().iter().all(|e| e["details"]["engine"] == version.trim()), "{:?}", heartbeats());
+    let asked = std::fs::read_to_string(asked).unwrap();
+    assert_eq!(asked.lines().filter(|word| *word == "version").count(), 1, "{asked}");
+    let mut away = lab.command(&["--json", "agent"]);
+    away.env("DOCKER_HOST", "unix:///nowhere.sock");
+    let before = heartbeats().len();
+    assert!(becomes(|| {
+        crate::lab::Pass::of(&mut away);
+        heartbeats().len() > before
+    }));
+    let last = heartbeats().pop().unwrap();
+    assert!(last["details"]["engine_error"].is_string() && last["details"]["engine"].is_null(), "{last}");
+}
+
+#[test]
 fn an_engine_that_does_not_answer_says_nothing_of_its_containers() {
     let Some(lab) = Lab::with_docker() else { return };
     let service = format!("{}up", lab.prefix);

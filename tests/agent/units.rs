@@ -59,6 +59,17 @@ fn units_are_what_systemd_says_of_them() {
     }
     assert!(pass.seen("dies").contains("exit code 3") && pass.seen("loops").contains("exit code 4"), "{pass:?}");
 
+    // What never gets beyond starting is told in the end.
+    let memory = lab.path("root/state/agent_memory.json");
+    let mut remembered: serde_json::Value = serde_json::from_slice(&std::fs::read(&memory).unwrap()).unwrap();
+    remembered["services"]["starts"]["starting_since"] = "2026-01-01T00:00:00Z".into();
+    std::fs::write(&memory, remembered.to_string()).unwrap();
+    Pass::of(&mut manager.enter(&agent));
+    assert_eq!(lab.told("starts"), "status");
+    assert_eq!((lab.run(&["observe"]).status.code(), lab.run(&["reconcile"]).status.code()), (Some(0), Some(0)));
+    let drift = std::fs::read_to_string(lab.path("root/world/drift.json")).unwrap();
+    assert!(drift.contains("unhealthy_service") && drift.contains("\"starts\""), "{drift}");
+
     // A loop that is slower than the passes, met while it runs.
     assert!((0..60).any(|_| {
         std::thread::sleep(std::time::Duration::from_secs(2));
