@@ -28,6 +28,7 @@ pub mod health;
 pub mod engine;
 pub mod outgoing;
 pub mod listing;
+pub mod restarts;
 pub mod units;
 pub mod sighting;
 pub mod watch;

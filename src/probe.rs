@@ -16,6 +16,7 @@ mod connect;
 pub mod crowd;
 pub mod disk;
 pub mod docker;
+pub mod git;
 mod http;
 mod https;
 pub mod machine;

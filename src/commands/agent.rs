@@ -135,7 +135,7 @@ fn watch_once(cx: &Context, root: &Root, config: &Config, node: &NodeName, desir
     let host = desired.hosts.get(node);
     let memory = agent::memory(root, node);
     let limits = limits(config, host);
-    let looked = look::look(cx, host, &memory, memory.wants_heartbeat(&limits, began));
+    let looked = look::look(cx, host, &memory, memory.wants_heartbeat(&limits, began), began);
     let verdict = watch::decide(&memory, &looked.seen, looked.facts, &limits, began);
     let told = Told {
         dry_run: false,

@@ -10,12 +10,13 @@ use super::name::ServiceName;
 use super::project::COMPOSE_FILES;
 use super::sighting::Sighting;
 use super::units::{self, Unit};
-pub use text::{NotAppendable, host_file, services_file};
+pub use merge::NotAppendable;
+pub use ports::{Published, published};
+pub use text::{host_file, news, services_file};
 
 mod ports;
 mod text;
-
-pub use ports::{Published, published};
+mod merge;
 
 /// What was found on a machine.
 #[derive(Debug, Default)]
@@ -26,6 +27,8 @@ pub struct Machine {
     pub units: Vec<(Scope, Unit)>,
     /// The checkout that the entries are relative to, where there is one.
     pub repo: Option<PathBuf>,
+    /// Whether that has something to pull from.
+    pub has_upstream: bool,
     /// The published ports that answered, and whether as a broker.
     pub answers: BTreeMap<Published, Answered>,
     /// The compose command that the machine has.
@@ -122,7 +125,12 @@ fn project(machine: &Machine, name: &str, members: &[&Listed]) -> Proposal {
     proposal.remarks.push(format!("Compose project {name}: {}.", names.join(", ")));
     let below = machine.repo.as_deref().and_then(|repo| folder.strip_prefix(repo).ok());
     match below {
-        Some(below) if folder.is_absolute() => in_repo(&mut proposal, name, folder, below, &files),
+        Some(below) if folder.is_absolute() => {
+            in_repo(&mut proposal, name, folder, below, &files);
+            if !machine.has_upstream {
+                without_upstream(&mut proposal, machine, name, &files);
+            }
+        }
         _ => outside(&mut proposal, machine, name, folder, &names, &files),
     }
     ports::suggest(&mut proposal, members, &machine.answers);
@@ -163,13 +171,28 @@ fn outside(proposal: &mut Proposal, machine: &Machine, name: &str, folder: &Path
         None => format!("It lies in {place}, which is in no git repository: nothing is pulled."),
     });
     proposal.set("containers", text::flow(names));
-    if !files.is_empty() && files.iter().all(|f| f.is_absolute()) {
+    own_redeploy(proposal, machine, name, files);
+}
+
+/// A project in a checkout that cannot be pulled, which is how every redeploy begins.
+fn without_upstream(proposal: &mut Proposal, machine: &Machine, name: &str, files: &[PathBuf]) {
+    let repo = machine.repo.as_deref().unwrap_or(Path::new("")).display();
+    let has_recipe = own_redeploy(proposal, machine, name, files);
+    let then = if has_recipe { "the recipe redeploys it without" } else { "its redeploy fails" };
+    proposal.remarks.push(format!("The branch of {repo} has no upstream for `git pull`: until it has one, {then}."));
+}
+
+/// Sets the command that redeploys a project as it is, where its files are known. Returns whether they are.
+fn own_redeploy(proposal: &mut Proposal, machine: &Machine, name: &str, files: &[PathBuf]) -> bool {
+    let is_known = !files.is_empty() && files.iter().all(|f| f.is_absolute());
+    if is_known {
         let files: Vec<String> = files.iter().map(|f| f.to_string_lossy().into_owned()).collect();
         let files = files.iter().flat_map(|file| ["--file", file]);
         let words = machine.compose.iter().copied().chain(files).chain(["--project-name", name]);
         let words: Vec<&str> = words.chain(["up", "-d", "--build", "--force-recreate"]).collect();
         proposal.set("recipes", format!("{{redeploy: [{}]}}", text::flow(&words)));
     }
+    is_known
 }
 
 fn stack(name: &str) -> Proposal {
@@ -250,7 +273,7 @@ fn unit_proposal(scope: Scope, unit: &Unit) -> Option<Proposal> {
     if scope == Scope::User {
         proposal.set("scope", "user".into());
     }
-    match units::sighting(unit) {
+    match units::sighting(unit, None) {
         Sighting::Healthy if is_own => {
             proposal.remarks.push(format!("Unit {path}."));
             Some(proposal)

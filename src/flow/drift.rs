@@ -150,6 +150,7 @@ fn service_drift(host: &Host, service: &ServiceName, row: Option<&ServiceRow>, u
         None => format!("{node} does not report {service}"),
         Some(row) => match row.reason.as_deref() {
             Some(reason) => format!("{service} is {}: {}", row.status, in_words(reason)),
+            None if row.status == "starting" => format!("{service} does not get beyond starting"),
             None => format!("{service} is {}, for no reason given", row.status),
         },
     };
@@ -366,7 +367,8 @@ mod tests {
         };
         assert_eq!(why("[web]", ""), ["web was never reported, and neither was anything else of piha"]);
         assert_eq!(why("[web]", "piha seen=1m"), ["piha does not report web"]);
-        assert_eq!(why("[web]", "piha seen=1m\npiha/web starting"), ["web is starting, for no reason given"]);
+        assert_eq!(why("[web]", "piha seen=1m\npiha/web starting"), ["web does not get beyond starting"]);
+        assert_eq!(why("[web]", "piha seen=1m\npiha/web degraded"), ["web is degraded, for no reason given"]);
         for (reason, word) in [
             ("containers_not_running", "its containers are not running"),
             ("mqtt_unreachable", "mqtt is not reachable"),

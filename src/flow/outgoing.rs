@@ -23,6 +23,9 @@ pub struct Outgoing {
     /// The service, where it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<ServiceName>,
+    /// What a service is, where its type does not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<&'static str>,
     /// Why a service is unhealthy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -45,6 +48,9 @@ pub enum Kind {
     /// A service is not healthy.
     #[serde(rename = "service_unhealthy")]
     Unhealthy,
+    /// A service is what its `status` says.
+    #[serde(rename = "service_status")]
+    Status,
     /// A service is not there, or is no longer watched.
     #[serde(rename = "service_removed")]
     Removed,
@@ -60,7 +66,17 @@ impl Outgoing {
     /// Makes an event of a node.
     pub fn new(ts: Stamp, node: &NodeName, kind: Kind) -> Outgoing {
         let details = serde_json::Map::new();
-        Outgoing { ts, node: node.clone(), kind, service: None, reason: None, level: None, source: SOURCE, details }
+        Outgoing {
+            ts,
+            node: node.clone(),
+            kind,
+            service: None,
+            status: None,
+            reason: None,
+            level: None,
+            source: SOURCE,
+            details,
+        }
     }
 
     /// Returns the event's line, without its newline.
@@ -80,13 +96,14 @@ mod tests {
         for (kind, read) in [
             (Kind::Healthy, event::Kind::Healthy),
             (Kind::Unhealthy, event::Kind::Unhealthy),
+            (Kind::Status, event::Kind::Status("starting".into())),
             (Kind::Removed, event::Kind::Removed),
             (Kind::Disk, event::Kind::Disk(Level::High)),
             (Kind::Heartbeat, event::Kind::Heartbeat),
         ] {
             let mut event = Outgoing::new(now, &node, kind);
-            event.service =
-                matches!(kind, Kind::Healthy | Kind::Unhealthy | Kind::Removed).then(|| "web".parse().unwrap());
+            event.service = (!matches!(kind, Kind::Disk | Kind::Heartbeat)).then(|| "web".parse().unwrap());
+            event.status = (kind == Kind::Status).then_some("starting");
             event.level = (kind == Kind::Disk).then_some(Level::High);
             event.details.insert("seen".into(), "a\nb".into());
             let line = event.to_line();

@@ -3,6 +3,7 @@
 
 use super::health::{CHECK_FAILED, Health};
 use super::listing::Listed;
+use super::restarts::Course;
 
 /// The reason of a service whose containers, unit or replicas are not running: restarting them would mend it.
 pub const NOT_RUNNING: &str = "containers_not_running";
@@ -83,8 +84,8 @@ impl Sighting {
 pub struct Look<'a> {
     /// The container as it is listed.
     pub container: &'a Listed,
-    /// How often the engine has restarted it, where that was asked: by now, and at the look before if there was one.
-    pub restarts: Option<(u64, Option<u64>)>,
+    /// What it means that the engine has restarted it, where it has done so lately.
+    pub restarts: Option<Course>,
 }
 
 /// Returns what the containers of a service say. `missing` are those that its settings name and the engine does not
@@ -120,14 +121,11 @@ fn of_container(look: &Look<'_>, has_check: bool) -> Sighting {
         return Sighting::not_running(format!("{name} is {state}{code}"));
     }
     match look.restarts {
-        Some((now, Some(before))) if now > before => {
-            return Sighting::not_running(format!("{name} keeps being restarted by the engine"));
-        }
-        // Once may be chance, and of what was before nothing is known.
-        Some((now, None)) if now > 0 => {
+        Some(Course::Again) => return Sighting::not_running(format!("{name} keeps being restarted by the engine")),
+        Some(Course::Once) => {
             return Sighting::Undecided { detail: format!("{name} was just restarted by the engine") };
         }
-        _ => {}
+        None => {}
     }
     match look.container.health() {
         _ if has_check => Sighting::Healthy,
@@ -211,11 +209,8 @@ mod tests {
         let young = container("web", "running", "Up 3 seconds");
         for (restarts, want) in [
             (None, "healthy"),
-            (Some((0, None)), "healthy"),
-            (Some((4, None)), "starting"),
-            (Some((4, Some(4))), "healthy"),
-            (Some((1, Some(4))), "healthy"),
-            (Some((5, Some(4))), "containers_not_running: web keeps being restarted by the engine"),
+            (Some(Course::Once), "starting"),
+            (Some(Course::Again), "containers_not_running: web keeps being restarted by the engine"),
         ] {
             assert_eq!(word(&of_containers(&[Look { container: &young, restarts }], &[], false)), want);
         }

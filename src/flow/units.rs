@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::restarts::Course;
 use super::sighting::Sighting;
 
 /// The properties that are asked for.
 pub const PROPERTIES: &str =
-    "--property=Id,LoadState,ActiveState,SubState,Type,Result,UnitFileState,FragmentPath,ExecMainStatus";
+    "--property=Id,LoadState,ActiveState,SubState,Type,Result,UnitFileState,FragmentPath,ExecMainStatus,NRestarts";
 
 /// A unit's properties.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -16,6 +17,11 @@ impl Unit {
     /// Returns a property; empty where systemd does not tell it.
     pub fn get(&self, property: &str) -> &str {
         self.0.get(property).map_or("", String::as_str)
+    }
+
+    /// Returns how often systemd has restarted it since a person or a timer started it.
+    pub fn restarts(&self) -> u64 {
+        self.get("NRestarts").parse().unwrap_or(0)
     }
 }
 
@@ -28,16 +34,22 @@ pub fn parse(text: &str) -> Vec<Unit> {
     text.split("\n\n").filter(|b| !b.trim().is_empty()).map(block).collect()
 }
 
-/// Returns what a unit says of the service that it is.
-pub fn sighting(unit: &Unit) -> Sighting {
+/// Returns what a unit says of the service that it is, and what its restarts mean, where it had some lately.
+pub fn sighting(unit: &Unit, restarts: Option<Course>) -> Sighting {
     let (active, sub) = (unit.get("ActiveState"), unit.get("SubState"));
     match (unit.get("LoadState"), active) {
         ("", _) => Sighting::Unknown { detail: "systemctl says nothing of its unit".into() },
         ("not-found", _) => Sighting::Absent { detail: "systemd knows no such unit".into() },
-        ("loaded", "active" | "reloading") => Sighting::Healthy,
         ("loaded", "activating") if sub == "auto-restart" => {
             Sighting::not_running(format!("its unit is being restarted after {}", failure(unit)))
         }
+        ("loaded", "active" | "reloading" | "activating") if restarts == Some(Course::Again) => {
+            Sighting::not_running("its unit keeps being restarted by systemd".into())
+        }
+        ("loaded", "active" | "reloading") if restarts == Some(Course::Once) => {
+            Sighting::Undecided { detail: "its unit was just restarted by systemd".into() }
+        }
+        ("loaded", "active" | "reloading") => Sighting::Healthy,
         ("loaded", "activating") => Sighting::Undecided { detail: "its unit is starting".into() },
         // What runs once and ended well, until its timer or the next boot starts it again.
         ("loaded", "inactive") if unit.get("Type") == "oneshot" && unit.get("Result") == "success" => Sighting::Healthy,
@@ -88,7 +100,7 @@ mod tests {
             ("", "unknown", "nothing"),
         ] {
             let unit = parse(said).pop().unwrap_or_default();
-            let found = sighting(&unit);
+            let found = sighting(&unit, None);
             assert_eq!(found.as_str(), word, "{said}");
             assert!(found.detail().unwrap_or_default().contains(detail), "{said}: {found:?}");
         }
@@ -97,5 +109,21 @@ mod tests {
             ["a.service", "b.timer"]
         );
         assert_eq!(parse("X=1=2")[0].get("X"), "1=2");
+    }
+
+    #[test]
+    fn a_unit_that_keeps_being_restarted_does_not_run() {
+        for (state, restarts, word) in [
+            ("active", None, "healthy"),
+            ("active", Some(Course::Once), "starting"),
+            ("active", Some(Course::Again), "unhealthy"),
+            ("activating", Some(Course::Once), "starting"),
+            ("activating", Some(Course::Again), "unhealthy"),
+            ("failed", Some(Course::Once), "unhealthy"),
+        ] {
+            let unit = parse(&format!("LoadState=loaded\nActiveState={state}\nNRestarts=3")).swap_remove(0);
+            assert_eq!((sighting(&unit, restarts).as_str(), unit.restarts()), (word, 3), "{state} {restarts:?}");
+        }
+        assert_eq!(Unit::default().restarts(), 0);
     }
 }

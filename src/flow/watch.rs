@@ -5,16 +5,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::event::Level;
-use super::name::{NodeName, ServiceName};
+use super::name::ServiceName;
 use super::outgoing::{Kind, Outgoing};
+use super::restarts::Restarts;
 use super::sighting::Sighting;
 use super::time::Stamp;
+pub use memory::{Engine, Memory, Remembered, SCHEMA, State};
 
-/// The format of the memory.
-pub const SCHEMA: &str = "hlctl.agent/v1";
+mod memory;
 
 /// By how much per cent a full disk must have emptied before it counts as normal.
 const HYSTERESIS: f64 = 5.0;
@@ -22,52 +23,11 @@ const HYSTERESIS: f64 = 5.0;
 /// The longest pause between heartbeats: a third of the default `silent_after`, so that two lost ones do no harm.
 const HEARTBEAT: Duration = Duration::from_secs(300);
 
+/// How long something may be starting before that is told. What starts well is told of as healthy before.
+const STARTING: Duration = Duration::from_secs(300);
+
 /// How much earlier than due something is told, so that a timer's jitter does not put it off by a whole pass.
 const SLACK_MS: i64 = 2000;
-
-/// What the agent told before: the content of `state/agent_memory.json`. Only a hint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Memory {
-    /// The format, [`SCHEMA`].
-    pub schema: String,
-    /// The node that it is about.
-    pub node: NodeName,
-    /// When everything was told last.
-    pub refreshed_at: Option<Stamp>,
-    /// When the last heartbeat was told.
-    pub heartbeat_at: Option<Stamp>,
-    /// The disk's last level.
-    pub disk: Option<Level>,
-    /// The services.
-    pub services: BTreeMap<ServiceName, Remembered>,
-    /// How often the engine had restarted a container when it was last looked into, by its ID.
-    pub restarts: BTreeMap<String, u64>,
-}
-
-/// What is remembered of a service.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Remembered {
-    /// What was told last.
-    pub told: Option<State>,
-    /// What the last pass that knew saw.
-    pub seen: Option<State>,
-    /// How many passes in a row saw it fail, up to the limit.
-    pub failed: u32,
-    /// How many passes in a row saw this very state, up to the limit.
-    pub alike: u32,
-}
-
-/// A service's state, as far as an event can tell it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// It is as it should be.
-    Healthy,
-    /// It is not, for this reason.
-    Unhealthy(String),
-    /// It is not there at all.
-    Absent,
-}
 
 /// The settings that decide what is told.
 #[derive(Debug, Clone, Copy)]
@@ -96,8 +56,10 @@ pub struct Seen {
     pub services: Option<BTreeMap<ServiceName, Sighting>>,
     /// The fullest disk, where one could be looked at.
     pub disk: Option<DiskUse>,
-    /// How often the engine has restarted the containers that were looked into; none where it could not be asked.
-    pub restarts: Option<BTreeMap<String, u64>>,
+    /// What the engines have restarted, by this look or by what was remembered.
+    pub restarts: BTreeMap<String, Restarts>,
+    /// The engine's version, by this look or by what was remembered.
+    pub engine: Option<Engine>,
 }
 
 /// How full a disk is.
@@ -116,26 +78,6 @@ pub struct Verdict {
     pub events: Vec<Outgoing>,
     /// What to remember once they are written.
     pub memory: Memory,
-}
-
-impl Memory {
-    /// Returns the memory of an agent that has told nothing.
-    pub fn none(node: &NodeName) -> Memory {
-        Memory {
-            schema: SCHEMA.into(),
-            node: node.clone(),
-            refreshed_at: None,
-            heartbeat_at: None,
-            disk: None,
-            services: BTreeMap::new(),
-            restarts: BTreeMap::new(),
-        }
-    }
-
-    /// Returns whether a heartbeat is due.
-    pub fn wants_heartbeat(&self, limits: &Limits, now: Stamp) -> bool {
-        is_due(self.heartbeat_at, limits.heartbeat(), now)
-    }
 }
 
 /// Returns whether something is due again. What was done in the future was done by a clock that was wrong.
@@ -163,9 +105,8 @@ pub fn decide(
     if let Some(disk) = &seen.disk {
         teller.disk(disk);
     }
-    if let Some(restarts) = &seen.restarts {
-        teller.memory.restarts.clone_from(restarts);
-    }
+    teller.memory.restarts.clone_from(&seen.restarts);
+    teller.memory.engine.clone_from(&seen.engine);
     if refresh {
         teller.memory.refreshed_at = Some(now);
     }
@@ -191,11 +132,13 @@ impl Teller<'_> {
             Sighting::Healthy => (State::Healthy, None),
             Sighting::Unhealthy { reason, detail } => (State::Unhealthy((*reason).to_owned()), Some(detail)),
             Sighting::Absent { detail } => (State::Absent, Some(detail)),
+            Sighting::Undecided { detail } => return self.starting(name, detail),
             // What is not known is neither told nor forgotten.
-            Sighting::Undecided { .. } | Sighting::Unknown { .. } => return,
+            Sighting::Unknown { .. } => return,
         };
         let most = self.limits.unhealthy_after;
         let mut known = self.memory.services.get(name).cloned().unwrap_or_default();
+        known.starting_since = None;
         let count = |passes: u32| passes.saturating_add(1).min(most);
         (known.failed, known.alike) = match (&state, known.seen.as_ref() == Some(&state)) {
             (State::Healthy, _) => (0, 0),
@@ -216,14 +159,31 @@ impl Teller<'_> {
         self.memory.services.insert(name.clone(), known);
     }
 
+    /// What is starting is no failure, and what was told of it stands, until it has been starting for too long.
+    fn starting(&mut self, name: &ServiceName, detail: &str) {
+        let mut known = self.memory.services.get(name).cloned().unwrap_or_default();
+        let since = known.starting_since.filter(|since| *since <= self.now).unwrap_or(self.now);
+        known.starting_since = Some(since);
+        let is_news = match known.told {
+            Some(State::Starting) => self.refresh,
+            _ => is_due(Some(since), STARTING, self.now),
+        };
+        if is_news {
+            known.told = Some(State::Starting);
+            self.tell(name, &State::Starting, Some(detail));
+        }
+        self.memory.services.insert(name.clone(), known);
+    }
+
     fn tell(&mut self, name: &ServiceName, state: &State, detail: Option<&str>) {
-        let (kind, reason) = match state {
-            State::Healthy => (Kind::Healthy, None),
-            State::Unhealthy(reason) => (Kind::Unhealthy, Some(reason.clone())),
-            State::Absent => (Kind::Removed, None),
+        let (kind, reason, status) = match state {
+            State::Healthy => (Kind::Healthy, None, None),
+            State::Unhealthy(reason) => (Kind::Unhealthy, Some(reason.clone()), None),
+            State::Absent => (Kind::Removed, None, None),
+            State::Starting => (Kind::Status, None, Some("starting")),
         };
         let mut event = Outgoing::new(self.now, &self.memory.node, kind);
-        (event.service, event.reason) = (Some(name.clone()), reason);
+        (event.service, event.reason, event.status) = (Some(name.clone()), reason, status);
         event.details.extend(detail.map(|detail| ("seen".to_owned(), detail.into())));
         self.events.push(event);
     }
@@ -233,7 +193,7 @@ impl Teller<'_> {
         for (name, known) in std::mem::take(&mut self.memory.services) {
             if watched.contains_key(&name) {
                 self.memory.services.insert(name, known);
-            } else if matches!(known.told, Some(State::Healthy | State::Unhealthy(_))) {
+            } else if matches!(known.told, Some(State::Healthy | State::Unhealthy(_) | State::Starting)) {
                 self.tell(&name, &State::Absent, Some("no longer watched"));
             }
         }

@@ -28,7 +28,7 @@ impl Watcher {
     pub fn look(&mut self, unit: Option<Unit>) -> Health {
         let Some(unit) = unit else { return Health::failed("systemd does not know the unit any more") };
         // Units that are no services have none.
-        let restarts = unit.get("NRestarts").parse().unwrap_or(0);
+        let restarts = unit.restarts();
         let before = self.restarts.replace(restarts);
         match trouble(&unit) {
             Some(trouble) => Health::failed(trouble),

@@ -97,6 +97,70 @@ fn each_kind_of_health_is_told_as_what_mends_it() {
 }
 
 #[test]
+fn a_loop_that_is_slower_than_the_passes_is_told_until_it_is_mended() {
+    let Some(lab) = Lab::with_docker() else { return };
+    let (service, steady) = (format!("{}slow", lab.prefix), format!("{}steady", lab.prefix));
+    let fails = "command: [sh, -c, 'trap exit TERM; until test -e /bin/mended; do sleep 5; exit 1; done; \
+                 while :; do sleep 0.2; done'], network_mode: none, restart: always";
+    lab.project(&service, &[("web", fails)]);
+    lab.project(&steady, &[("web", &format!("{RUNS}, restart: always"))]);
+    lab.services(&format!("services: [{service}, {steady}]\n"));
+    for project in [&service, &steady] {
+        lab.compose(project, &["up", "-d"]);
+    }
+    let pass = || {
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        lab.pass()
+    };
+    assert!((0..100).any(|_| {
+        pass();
+        lab.told(&service) == "containers_not_running"
+    }));
+    for _ in 0..5 {
+        let pass = pass();
+        assert_eq!(pass.found(&service), "containers_not_running", "between its restarts, too: {pass:?}");
+        assert_eq!(pass.found(&steady), "healthy");
+    }
+    let web = format!("{service}_web_1");
+    lab.put("mended", "");
+    lab.docker(&["cp", lab.path("mended").to_str().unwrap(), &format!("{web}:/bin/mended")]);
+    lab.docker(&["restart", "-t", "1", &web]);
+    assert_eq!(pass().found(&service), "healthy", "a person started it");
+    assert_eq!((lab.told(&service), lab.told(&steady)), ("healthy".into(), "healthy".into()));
+}
+
+#[test]
+fn each_heartbeat_names_the_engine_s_version_which_is_asked_once() {
+    use std::os::unix::fs::PermissionsExt;
+    let Some(lab) = Lab::with_docker() else { return };
+    lab.services("services: [web]\n");
+    lab.put("root/config.yaml", "agent: {refresh: 1s}\n");
+    let asked = lab.path("asked");
+    let docker = lab.output(std::process::Command::new("sh").args(["-c", "command -v docker"]));
+    lab.put("bin/docker", format!("#!/bin/sh\necho \"$1\" >> {}\nexec {} \"$@\"\n", asked.display(), docker.trim()));
+    std::fs::set_permissions(lab.path("bin/docker"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", lab.path("bin").display(), crate::needs::var("PATH").unwrap());
+    let heartbeats = || lab.events().into_iter().filter(|e| e["type"] == "node_heartbeat").collect::<Vec<_>>();
+    assert!(becomes(|| {
+        crate::lab::Pass::of(lab.command(&["--json", "agent"]).env("PATH", &path));
+        heartbeats().len() > 2
+    }));
+    let version = lab.docker(&["version", "--format", "{{.Server.Version}}"]);
+    assert!(heartbeats().iter().all(|e| e["details"]["engine"] == version.trim()), "{:?}", heartbeats());
+    let asked = std::fs::read_to_string(asked).unwrap();
+    assert_eq!(asked.lines().filter(|word| *word == "version").count(), 1, "{asked}");
+    let mut away = lab.command(&["--json", "agent"]);
+    away.env("DOCKER_HOST", "unix:///nowhere.sock");
+    let before = heartbeats().len();
+    assert!(becomes(|| {
+        crate::lab::Pass::of(&mut away);
+        heartbeats().len() > before
+    }));
+    let last = heartbeats().pop().unwrap();
+    assert!(last["details"]["engine_error"].is_string() && last["details"]["engine"].is_null(), "{last}");
+}
+
+#[test]
 fn an_engine_that_does_not_answer_says_nothing_of_its_containers() {
     let Some(lab) = Lab::with_docker() else { return };
     let service = format!("{}up", lab.prefix);

@@ -63,30 +63,113 @@ fn what_runs_here_is_written_accepted_and_without_drift() {
     let host = std::fs::read_to_string(lab.path("root/hosts/box/host.yaml")).unwrap();
     assert!(host.contains(&format!("repo: {}", lab.path("repo").display())), "{host}");
 
-    // Other tests' containers come and go on this engine.
-    lab.services(&serde_json::json!({ "services": found }).to_string());
+    // The very files that were written. Other tests' containers come and go on this engine.
     for words in [&["check"][..], &["agent"], &["observe"], &["reconcile"]] {
         let output = lab.run(words);
         assert_eq!(output.status.code(), Some(0), "{words:?}: {output:?}");
     }
     let status: Value = serde_json::from_slice(&lab.run(&["--json", "status"]).stdout).unwrap();
-    assert_eq!(status["drift"], serde_json::json!([]), "{status}");
-    assert_eq!(status["services"]["healthy"], 3, "{status}");
-    closes_the_loop(&lab, &name("web"));
-    closes_the_loop(&lab, &name("away"));
+    let is_own = |drift: &&Value| drift["service"].as_str().is_some_and(|s| s.starts_with(&lab.prefix));
+    assert_eq!(status["drift"].as_array().unwrap().iter().find(is_own), None, "{status}");
+    let healthy = lab.events().into_iter().filter(|e| e["type"] == "service_healthy" && is_own(&e)).count();
+    assert_eq!(healthy, 3, "{text}");
+    for service in ["web", "away"] {
+        closes_the_loop(&lab, &name(service));
+    }
+    // Nothing can be pulled, so that each has a recipe of its own.
+    for service in ["web", "away"] {
+        redeploys(&lab, &name(service));
+    }
 
     // What a person wrote stays, and what is new follows it.
-    let mine = format!("# my own words\nservices:\n- {}   # the page\n", name("web"));
-    std::fs::write(&path, &mine).unwrap();
-    assert!(discover(&[]).status.success());
-    let merged = std::fs::read_to_string(&path).unwrap();
-    assert!(merged.starts_with(&mine) && own(&lab, &merged).len() == 3, "{merged}");
+    let (web, renamed) = (name("web"), name("renamed"));
+    for (mine, is_list) in [
+        (format!("# my own words\nservices:\n- {web}   # the page\n"), true),
+        (
+            format!(
+                "services:\n    # the page\n    - name: {web}\n      # not yet\n      monitor: false\n\n    # the mail\n    - mail\n# the end\n"
+            ),
+            true,
+        ),
+        (
+            format!(
+                "services:\n    # the page\n    {web}:\n        monitor: false\n    # the mail\n    mail:\n# the end\n"
+            ),
+            false,
+        ),
+    ] {
+        let merged = merge(&lab, &mine);
+        assert!(merged.starts_with(&mine), "{merged}");
+        let wanted = if is_list { format!("    - name: {renamed}\n") } else { format!("    {renamed}:\n") };
+        let wanted = if mine.contains("\n- ") { wanted.trim_start() } else { &wanted };
+        assert!(merged.contains(wanted), "no {wanted:?} in {merged}");
+    }
+    for mine in
+        [format!("services: [mail, {web}] # mine\n"), format!("services: {{mail: , {web}: {{monitor: false}}}}\n")]
+    {
+        let merged = merge(&lab, &mine);
+        let (first, end) = mine.split_at(mine.rfind([']', '}']).unwrap());
+        assert!(merged.starts_with(&format!("{first}, ")) && merged.contains(end), "{merged}");
+    }
     assert_eq!(std::fs::read_to_string(lab.path("root/hosts/box/host.yaml")).unwrap(), host);
-    std::fs::write(&path, format!("services: [{}]\n", name("web"))).unwrap();
+    lab.services(&format!("{{services: [{web}]}}\n"));
     let refused = discover(&[]);
     assert_eq!(refused.status.code(), Some(1));
     let err = String::from_utf8(refused.stderr).unwrap();
-    assert!(err.contains("on one line") && err.contains("help: write one service a line"), "{err}");
+    assert!(err.contains("no line that begins") && err.contains("help: write one service a line"), "{err}");
+
+    // Once there is something to pull from, a redeploy does.
+    upstream(&lab);
+    std::fs::remove_dir_all(lab.path("root/hosts/box")).unwrap();
+    assert!(discover(&[]).status.success());
+    let text = std::fs::read_to_string(&path).unwrap();
+    let recipes: Vec<bool> = own(&lab, &text).iter().map(|s| s["recipes"].is_object()).collect();
+    assert_eq!(recipes, [true, false, false], "{text}");
+    redeploys(&lab, &web);
+    assert!(lab.path("repo/pulled").exists());
+}
+
+/// Merges what runs here into a file, and lets `check` read the result.
+fn merge(lab: &Lab, mine: &str) -> String {
+    lab.services(mine);
+    for words in [&["agent", "--discover"][..], &["check"]] {
+        let output = lab.run(words);
+        assert_eq!(output.status.code(), Some(0), "{words:?}: {output:?}");
+    }
+    std::fs::read_to_string(lab.path("root/hosts/box/services.yaml")).unwrap()
+}
+
+/// Lets a service be redeployed, and looks whether its container is another one.
+fn redeploys(lab: &Lab, service: &str) {
+    let container = || lab.docker(&["inspect", "--format", "{{.Id}}", &format!("{service}_web_1")]);
+    let before = container();
+    let action = format!("redeploy-box-{service}");
+    for words in [&["request", "redeploy", "box", service][..], &["approve", &action], &["execute"]] {
+        let output = lab.run(words);
+        assert_eq!(output.status.code(), Some(0), "{words:?}: {output:?} {:?}", lab.run(&["logs", &action]));
+    }
+    assert_ne!(container(), before);
+    assert_eq!(lab.pass().found(service), "healthy");
+}
+
+/// Gives the repository a remote that is a commit ahead of it.
+fn upstream(lab: &Lab) {
+    let git = |words: &[&str]| {
+        let mut git = Command::new("git");
+        git.args(["-c", "user.name=o", "-c", "user.email=o@x", "-c", "core.hooksPath=/dev/null"]);
+        lab.output(git.args(words).current_dir(lab.path("repo")));
+    };
+    let origin = lab.path("origin.git").display().to_string();
+    git(&["add", "--all"]);
+    git(&["commit", "-qm", "one"]);
+    git(&["clone", "-q", "--bare", ".", &origin]);
+    git(&["remote", "add", "origin", &origin]);
+    git(&["fetch", "-q", "origin"]);
+    lab.put("repo/pulled", "");
+    git(&["add", "--all"]);
+    git(&["commit", "-qm", "two"]);
+    git(&["push", "-q", "-u", "origin", "HEAD"]);
+    git(&["reset", "-q", "--hard", "HEAD^"]);
 }
 
 /// Kills a service's container, and lets the passes bring it back.

@@ -24,6 +24,7 @@ fn units_are_what_systemd_says_of_them() {
         ("dies", "ExecStart=/bin/sh -c 'exit 3'"),
         ("loops", "ExecStart=/bin/sh -c 'exit 4'\nRestart=always\nRestartSec=1h"),
         ("starts", "Type=notify\nExecStart=/bin/sleep 1000\nTimeoutStartSec=1h"),
+        ("slow", "ExecStart=/bin/sh -c 'sleep 5; exit 1'\nRestart=always\nRestartSec=100ms\nStartLimitIntervalSec=0"),
         ("once", "Type=oneshot\nExecStart=/bin/true"),
         ("fails-once", "Type=oneshot\nExecStart=/bin/false"),
     ] {
@@ -33,7 +34,7 @@ fn units_are_what_systemd_says_of_them() {
     }
     lab.services(&(yaml + "  - {name: gone, runtime: systemd, scope: user}\n"));
     let Some(manager) = Manager::start(&lab.path("")) else { return };
-    systemctl(&manager, &["start", "--no-block", "up", "dies", "loops", "starts", "once", "fails-once"]);
+    systemctl(&manager, &["start", "--no-block", "up", "dies", "loops", "starts", "once", "fails-once", "slow"]);
     let state = |unit: &str| systemctl(&manager, &["show", "--value", "--property=ActiveState,SubState", unit]);
     assert!(becomes(|| state("dies").contains("failed") && state("fails-once").contains("failed")));
     assert!(becomes(|| state("loops").contains("auto-restart") && state("starts").contains("activating")));
@@ -57,6 +58,30 @@ fn units_are_what_systemd_says_of_them() {
         assert_eq!(lab.told(unit), told, "{unit}: {pass:?}");
     }
     assert!(pass.seen("dies").contains("exit code 3") && pass.seen("loops").contains("exit code 4"), "{pass:?}");
+
+    // What never gets beyond starting is told in the end.
+    let memory = lab.path("root/state/agent_memory.json");
+    let mut remembered: serde_json::Value = serde_json::from_slice(&std::fs::read(&memory).unwrap()).unwrap();
+    remembered["services"]["starts"]["starting_since"] = "2026-01-01T00:00:00Z".into();
+    std::fs::write(&memory, remembered.to_string()).unwrap();
+    Pass::of(&mut manager.enter(&agent));
+    assert_eq!(lab.told("starts"), "status");
+    assert_eq!((lab.run(&["observe"]).status.code(), lab.run(&["reconcile"]).status.code()), (Some(0), Some(0)));
+    let drift = std::fs::read_to_string(lab.path("root/world/drift.json")).unwrap();
+    assert!(drift.contains("unhealthy_service") && drift.contains("\"starts\""), "{drift}");
+
+    // A loop that is slower than the passes, met while it runs.
+    assert!((0..60).any(|_| {
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        Pass::of(&mut manager.enter(&agent));
+        lab.told("slow") == "containers_not_running"
+    }));
+    for _ in 0..4 {
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        let pass = Pass::of(&mut manager.enter(&agent));
+        assert_eq!((pass.found("slow"), pass.found("up")), ("containers_not_running".into(), "healthy".into()));
+    }
+    systemctl(&manager, &["stop", "slow"]);
 
     // What a person enabled is what is discovered; what does not run is a comment.
     systemctl(&manager, &["enable", "up", "once", "dies"]);

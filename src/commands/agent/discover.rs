@@ -15,7 +15,7 @@ use crate::flow::hostfile::{self, Check, HostFile, Scope, Service, on_this_machi
 use crate::flow::name::NodeName;
 use crate::flow::plan::{DEFAULT_REPO, LOCAL};
 use crate::flow::yaml::YamlError;
-use crate::probe::{self, crowd, docker, systemd};
+use crate::probe::{self, crowd, docker, git, systemd};
 use crate::runner::Compose;
 use crate::store::{discovered, hosts};
 
@@ -72,9 +72,11 @@ pub fn run(cx: &Context, args: &cli::Agent) -> Result<Discovered> {
     } else {
         likeliest_repo(&machine)
     };
+    machine.has_upstream = machine.repo.as_deref().is_some_and(git::has_upstream);
     machine.answers = answers(&machine);
     let folder = |service: &Service| hosts::project_folder(&file, service, home.as_deref());
     let proposals = discover::propose(&machine, &before.known, folder);
+    let proposals = discover::news(before.services.as_deref(), proposals);
     let text = discover::services_file(&node, before.services.as_deref(), &proposals).map_err(|e| {
         fail(
             format!("{} cannot be added to: {e}", before.services_path.display()),
@@ -84,7 +86,6 @@ pub fn run(cx: &Context, args: &cli::Agent) -> Result<Discovered> {
     })?;
     let repo = machine.repo.as_ref().map(|repo| repo.to_string_lossy().into_owned());
     let host_text = (!is_described).then(|| discover::host_file(&node, repo.as_deref()));
-    let is_new = text.is_some();
     let files = vec![Written { path: before.services_path, text }, Written { path: before.host_path, text: host_text }];
     if !args.dry_run {
         for (path, text) in files.iter().filter_map(|file| Some((&file.path, file.text.as_ref()?))) {
@@ -92,8 +93,8 @@ pub fn run(cx: &Context, args: &cli::Agent) -> Result<Discovered> {
         }
     }
     let certain = proposals.iter().filter(|p| p.is_certain);
-    let services: Vec<String> = certain.filter(|_| is_new).map(|p| p.name.clone()).collect();
-    let unsure = proposals.iter().filter(|p| !p.is_certain && is_new).count();
+    let services: Vec<String> = certain.map(|p| p.name.clone()).collect();
+    let unsure = proposals.len() - services.len();
     Ok(Discovered { dry_run: args.dry_run, node, files, services, unsure, notes, errors })
 }
 

@@ -13,9 +13,11 @@ use crate::flow::health::Health;
 use crate::flow::hostfile::{Runtime, Scope, Service};
 use crate::flow::listing::{self, Listed};
 use crate::flow::name::ServiceName;
+use crate::flow::restarts::{Course, Restarts};
 use crate::flow::sighting::{self, Look, Sighting};
+use crate::flow::time::Stamp;
 use crate::flow::units::{self, Unit};
-use crate::flow::watch::{DiskUse, Memory, Seen};
+use crate::flow::watch::{DiskUse, Engine, Memory, Seen};
 use crate::probe::{self, crowd, disk, docker, machine, systemd};
 use crate::store::hosts;
 
@@ -32,18 +34,21 @@ enum Question<'a> {
 /// What came back.
 enum Answer {
     Containers(Result<Found, String>),
-    Engine(Result<String, String>),
+    Engine(Result<Engine, String>),
     Units(Result<Vec<Unit>, String>),
     Stack(Result<Vec<(String, String)>, String>),
     Check(Health),
     Disk(Option<DiskUse>),
 }
 
-/// The engine's containers, and how often those that may have been restarted were.
+/// The engine's containers, and how often it restarted those that were looked into, by their IDs.
 struct Found {
     all: Vec<Listed>,
-    restarts: BTreeMap<String, u64>,
+    restarts: Vec<(String, u64)>,
 }
+
+/// The runtimes whose services are containers.
+const ENGINES: [Runtime; 2] = [Runtime::Compose, Runtime::Swarm];
 
 /// What a look found, and what goes with a heartbeat.
 pub struct Looked {
@@ -54,14 +59,15 @@ pub struct Looked {
 }
 
 /// Looks at everything once. `host` is none where its files cannot be believed: then only at the node itself.
-pub fn look(cx: &Context, host: Option<&Host>, memory: &Memory, with_facts: bool) -> Looked {
+pub fn look(cx: &Context, host: Option<&Host>, memory: &Memory, with_facts: bool, now: Stamp) -> Looked {
     let services: Vec<&Service> = host.into_iter().flat_map(Host::watched).collect();
     let uses = |runtimes: &[Runtime]| services.iter().any(|s| runtimes.contains(&s.settings.runtime));
     let mut questions = vec![Question::Disk];
     if uses(&[Runtime::Compose]) {
         questions.push(Question::Containers);
     }
-    if with_facts && uses(&[Runtime::Compose, Runtime::Swarm]) {
+    let known_engine = memory.engine(now);
+    if with_facts && known_engine.is_none() && uses(&ENGINES) {
         questions.push(Question::Engine);
     }
     for scope in [Scope::System, Scope::User] {
@@ -76,21 +82,27 @@ pub fn look(cx: &Context, host: Option<&Host>, memory: &Memory, with_facts: bool
         questions.extend(service.settings.check.is_some().then_some(Question::Check(service)));
     }
     let dir = host.and_then(|host| working_dir(host, cx.home().as_deref()));
-    let answers = crowd::each(&questions, |question| ask(cx, question, dir.as_ref(), memory));
-    let answers = Answers { pairs: questions.into_iter().zip(answers).collect(), memory };
+    let answers = crowd::each(&questions, |question| ask(cx, question, dir.as_ref(), memory, now));
+    let mut answers = Answers { pairs: questions.into_iter().zip(answers).collect(), restarts: BTreeMap::new(), now };
+    // What is to be watched is not known of a broken host: then nothing is forgotten.
+    answers.restarts = host.map_or_else(|| memory.restarts.clone(), |_| answers.restarts_after(&memory.restarts));
     let seen = Seen {
         services: host.map(|host| services.iter().map(|s| (s.name.clone(), answers.sighting(cx, host, s))).collect()),
         disk: answers.disk(),
-        restarts: answers.containers().and_then(|found| found.as_ref().ok()).map(|found| found.restarts.clone()),
+        engine: match answers.engine() {
+            Some(asked) => asked.as_ref().ok().cloned(),
+            None => memory.engine.clone().filter(|_| uses(&ENGINES)),
+        },
+        restarts: answers.restarts.clone(),
     };
-    let facts = if with_facts { answers.facts(seen.disk.as_ref()) } else { Map::new() };
+    let facts = if with_facts { answers.facts(&seen) } else { Map::new() };
     Looked { seen, facts }
 }
 
-fn ask(cx: &Context, question: &Question<'_>, dir: Option<&PathBuf>, memory: &Memory) -> Answer {
+fn ask(cx: &Context, question: &Question<'_>, dir: Option<&PathBuf>, memory: &Memory, now: Stamp) -> Answer {
     match question {
-        Question::Containers => Answer::Containers(docker::containers().map(|all| look_into(all, memory))),
-        Question::Engine => Answer::Engine(docker::version()),
+        Question::Containers => Answer::Containers(docker::containers().map(|all| look_into(all, memory, now))),
+        Question::Engine => Answer::Engine(docker::version().map(|version| Engine { version, asked_at: now })),
         Question::Units(scope, names) => Answer::Units(systemd::show(*scope, names)),
         Question::Stack(name) => Answer::Stack(docker::stack(name.as_str())),
         Question::Check(service) => {
@@ -102,25 +114,26 @@ fn ask(cx: &Context, question: &Question<'_>, dir: Option<&PathBuf>, memory: &Me
     }
 }
 
-/// Asks how often those containers were restarted that began a short time ago: in the long run none did.
-fn look_into(all: Vec<Listed>, memory: &Memory) -> Found {
-    let young: Vec<&str> = all.iter().filter(|c| c.is_young()).map(|c| c.id.as_str()).collect();
-    let asked = docker::inspect(&young).into_iter().map(|c| (c.id, c.starts.0));
-    let mut restarts: BTreeMap<String, u64> = memory.restarts.clone();
-    restarts.retain(|id, _| all.iter().any(|c| c.id == *id));
-    for (id, count) in asked {
-        match count {
-            0 => drop(restarts.remove(&id)),
-            _ => drop(restarts.insert(id, count)),
-        }
-    }
+/// Asks how often those containers were restarted that began a short time ago, in the long run none, or that were in a
+/// loop when they were last looked into.
+fn look_into(all: Vec<Listed>, memory: &Memory, now: Stamp) -> Found {
+    let was_restarted = |c: &Listed| memory.restarts.get(&c.id).is_some_and(|r| r.course(now).is_some());
+    let wanted = all.iter().filter(|c| c.state == "running" && (c.is_young() || was_restarted(c)));
+    let wanted: Vec<&str> = wanted.map(|c| c.id.as_str()).collect();
+    let restarts = docker::inspect(&wanted).into_iter().map(|c| (c.id, c.starts.0)).collect();
     Found { all, restarts }
 }
 
-/// The questions with their answers.
+/// What the restarts of a unit are remembered by; no container has such an ID.
+fn unit_key(scope: Scope, name: &str) -> String {
+    format!("{} {name}", if scope == Scope::User { "user" } else { "system" })
+}
+
+/// The questions with their answers, and what the engines have restarted until now.
 struct Answers<'a> {
     pairs: Vec<(Question<'a>, Answer)>,
-    memory: &'a Memory,
+    restarts: BTreeMap<String, Restarts>,
+    now: Stamp,
 }
 
 impl Answers<'_> {
@@ -129,6 +142,50 @@ impl Answers<'_> {
             Answer::Containers(found) => Some(found),
             _ => None,
         })
+    }
+
+    fn engine(&self) -> Option<&Result<Engine, String>> {
+        self.pairs.iter().find_map(|(_, answer)| match answer {
+            Answer::Engine(engine) => Some(engine),
+            _ => None,
+        })
+    }
+
+    /// Returns what is to be remembered of restarts. What did not answer keeps what was; what is gone is forgotten.
+    fn restarts_after(&self, before: &BTreeMap<String, Restarts>) -> BTreeMap<String, Restarts> {
+        let mut kept = before.clone();
+        let mut note = |key: String, count, is_young| match Restarts::after(before.get(&key), count, is_young, self.now)
+        {
+            Some(restarts) => drop(kept.insert(key, restarts)),
+            None => drop(kept.remove(&key)),
+        };
+        for (question, answer) in &self.pairs {
+            match (question, answer) {
+                (_, Answer::Containers(Ok(found))) => {
+                    found.restarts.iter().for_each(|(id, count)| note(id.clone(), *count, true));
+                }
+                (Question::Units(scope, names), Answer::Units(Ok(units))) => {
+                    names
+                        .iter()
+                        .zip(units)
+                        .for_each(|(name, unit)| note(unit_key(*scope, name), unit.restarts(), false));
+                }
+                _ => {}
+            }
+        }
+        kept.retain(|key, _| {
+            self.pairs.iter().any(|pair| match pair {
+                (_, Answer::Containers(Ok(found))) => found.all.iter().any(|c| c.id == *key),
+                (_, Answer::Containers(Err(_))) => !key.contains(' '),
+                (Question::Units(scope, names), _) => names.iter().any(|name| unit_key(*scope, name) == *key),
+                _ => false,
+            })
+        });
+        kept
+    }
+
+    fn course(&self, key: &str) -> Option<Course> {
+        self.restarts.get(key)?.course(self.now)
     }
 
     fn disk(&self) -> Option<DiskUse> {
@@ -161,14 +218,8 @@ impl Answers<'_> {
         };
         let folder = hosts::project_folder(&host.file, service, cx.home().as_deref());
         let (containers, missing) = listing::of_service(&found.all, service, folder.as_deref());
-        let looks: Vec<Look<'_>> = containers
-            .into_iter()
-            .map(|container| {
-                let now = found.restarts.get(&container.id).filter(|_| container.is_young());
-                let before = self.memory.restarts.get(&container.id).copied();
-                Look { container, restarts: now.map(|now| (*now, before)) }
-            })
-            .collect();
+        let looks = containers.into_iter().map(|container| Look { container, restarts: self.course(&container.id) });
+        let looks: Vec<Look<'_>> = looks.collect();
         sighting::of_containers(&looks, &missing, service.settings.check.is_some())
     }
 
@@ -180,7 +231,10 @@ impl Answers<'_> {
             _ => None,
         });
         match asked {
-            Some((place, Ok(units))) => units::sighting(units.get(place).unwrap_or(&Unit::default())),
+            Some((place, Ok(units))) => {
+                let restarts = self.course(&unit_key(service.settings.scope, service.name.as_str()));
+                units::sighting(units.get(place).unwrap_or(&Unit::default()), restarts)
+            }
             Some((_, Err(why))) => Sighting::Unknown { detail: why.clone() },
             None => Sighting::Unknown { detail: "systemd was not asked".into() },
         }
@@ -198,21 +252,20 @@ impl Answers<'_> {
         }
     }
 
-    fn facts(&self, disk: Option<&DiskUse>) -> Map<String, Value> {
+    fn facts(&self, seen: &Seen) -> Map<String, Value> {
         let mut facts = machine::facts();
         facts.insert("agent".into(), env!("CARGO_PKG_VERSION").into());
-        if let Some(disk) = disk {
+        if let Some(disk) = &seen.disk {
             let disk = serde_json::json!({ "mount": disk.mount, "used_percent": disk.used_percent });
             facts.insert("disk".into(), disk);
         }
-        for (_, answer) in &self.pairs {
-            if let Answer::Engine(engine) = answer {
-                let (name, fact) = match engine {
-                    Ok(version) => ("engine", version),
-                    Err(why) => ("engine_error", why),
-                };
-                facts.insert(name.into(), fact.clone().into());
-            }
+        // A version that is remembered does not say that the engine answers today.
+        let error = self.engine().and_then(|e| e.as_ref().err());
+        let error = error.or_else(|| self.containers().and_then(|found| found.as_ref().err()));
+        match (error, &seen.engine) {
+            (Some(why), _) => drop(facts.insert("engine_error".into(), why.clone().into())),
+            (None, Some(engine)) => drop(facts.insert("engine".into(), engine.version.clone().into())),
+            (None, None) => {}
         }
         facts
     }

@@ -38,14 +38,15 @@ fn listed(all: &[Container<'_>]) -> Vec<Listed> {
 
 fn machine(containers: &[Container<'_>]) -> Machine {
     let compose = &["docker-compose"][..];
-    Machine { containers: listed(containers), repo: Some("/srv/lab".into()), compose, ..Machine::default() }
+    let repo = Some("/srv/lab".into());
+    Machine { containers: listed(containers), repo, has_upstream: true, compose, ..Machine::default() }
 }
 
 /// Returns the file for a machine, beside what stands there.
 fn written(machine: &Machine, existing: Option<&str>) -> Result<Option<String>, NotAppendable> {
     let known = existing.map_or(Vec::new(), |text| parse_services(text).unwrap());
     let folder = |s: &Service| Some(Path::new("/srv/lab/services").join(s.name.as_str()));
-    services_file(&"box".parse().unwrap(), existing, &propose(machine, &known, folder))
+    services_file(&"box".parse().unwrap(), existing, &news(existing, propose(machine, &known, folder)))
 }
 
 fn new_file(machine: &Machine) -> String {
@@ -94,6 +95,43 @@ fn what_lies_elsewhere_keeps_its_own_command() {
     );
     assert_eq!(services[0].settings.containers[0].as_str(), "app_web_1");
     assert!(text.contains("outside of the repository /srv/lab"), "{text}");
+}
+
+#[test]
+fn what_cannot_be_pulled_is_deployed_without() {
+    let known =
+        Container { files: "/srv/lab/services/blog/docker-compose.yml", ..project("blog", "/srv/lab/services/blog") };
+    let unknown = Container { files: "", ..project("old", "/srv/lab/services/old") };
+    let text = new_file(&Machine { has_upstream: false, ..machine(&[known, unknown]) });
+    let services = parse_services(&text).unwrap();
+    let recipe = &services[0].settings.recipes[&super::super::action::ActionType::Redeploy];
+    assert_eq!(
+        recipe.steps()[0].words().join(" "),
+        "docker-compose --file /srv/lab/services/blog/docker-compose.yml --project-name blog up -d --build --force-recreate"
+    );
+    assert!(services[1].settings.recipes.is_empty());
+    for end in ["the recipe redeploys it without.\n", "its redeploy fails.\n"] {
+        let line = format!("The branch of /srv/lab has no upstream for `git pull`: until it has one, {end}");
+        assert!(text.contains(&line), "no {line:?} in {text}");
+    }
+}
+
+#[test]
+fn the_unsure_is_a_comment_told_once() {
+    let stopped = |name| Container { state: "exited", ..project(name, "/srv/lab/services/x") };
+    let first = new_file(&machine(&[project("blog", "/srv/lab/services/blog"), stopped("old")]));
+    let found = machine(&[project("blog", "/srv/lab/services/blog"), stopped("old"), stopped("older")]);
+    let second = written(&found, Some(&first)).unwrap().unwrap();
+    let more = second.strip_prefix(&first).unwrap();
+    assert!(more.contains("# - older\n") || more.contains("# - name: older\n"), "{second}");
+    assert!(!more.contains("old:") && !more.contains("# - old\n"), "{second}");
+    assert_eq!(written(&found, Some(&second)).unwrap(), None);
+    // However a person has moved it.
+    for told in ["#- old", "  #   - name: old", "  # old: {}", "# old:\n#   compose: x"] {
+        let text = format!("services:\n  - blog\n{told}\n");
+        let found = machine(&[project("blog", "/srv/lab/services/blog"), stopped("old")]);
+        assert_eq!(written(&found, Some(&text)).unwrap(), None, "{told:?}");
+    }
 }
 
 #[test]
@@ -188,11 +226,71 @@ fn what_stands_there_stays_and_more_follows() {
         ),
         ("# a\nservices: [] # none\n# b\n", "# a\nservices: # none\n# b\n  # Compose project blog: web_1.\n  - blog\n"),
         ("services:\r\n  - web\r\n", "services:\r\n  - web\r\n  # Compose project blog: web_1.\r\n  - blog\r\n"),
+        (
+            "# top\nservices:\n    # of the page\n    - name: web   # it\n      # not here\n      monitor: false\n\n    # of the mail\n    - mail\n    # of none\n\n# the end\n",
+            "# top\nservices:\n    # of the page\n    - name: web   # it\n      # not here\n      monitor: false\n\n    # of the mail\n    - mail\n    # of none\n\n# the end\n    # Compose project blog: web_1.\n    - blog\n",
+        ),
+        (
+            "services:\n    # of the page\n    web:\n        # not here\n        monitor: false\n    # of the mail\n    mail:\n# the end\n",
+            "services:\n    # of the page\n    web:\n        # not here\n        monitor: false\n    # of the mail\n    mail:\n# the end\n    # Compose project blog: web_1.\n    blog: {}\n",
+        ),
+        ("\"services\":\n  - web\n", "\"services\":\n  - web\n  # Compose project blog: web_1.\n  - blog\n"),
+        ("---\nservices:\n- web\n", "---\nservices:\n- web\n# Compose project blog: web_1.\n- blog\n"),
     ] {
         let text = written(&found(), Some(existing)).unwrap().unwrap();
         assert!(text.starts_with(want), "{text:?} should begin with {want:?}");
         assert!(text.contains("# The container lone was started without Compose"), "{text}");
         assert_eq!(written(&found(), Some(&text)).unwrap(), None, "a second time there is nothing new");
+    }
+}
+
+#[test]
+fn what_stands_between_brackets_stays_there_and_more_follows() {
+    let away = Container { files: "/opt/app/docker-compose.yml", name: "app_web_1", ..project("app", "/opt/app") };
+    let found = machine(&[away, project("blog", "/srv/lab/services/blog"), Container { name: "lone", ..UP }]);
+    let app = "containers: [app_web_1], recipes: {redeploy: [[docker-compose, \"--file\", /opt/app/docker-compose.yml, \"--project-name\", app, up, \"-d\", \"--build\", \"--force-recreate\"]]}";
+    let (item, setting) = (format!("{{name: app, {app}}}, blog"), format!("app: {{{app}}}, blog: {{}}"));
+    for (existing, at, more) in [
+        ("services: [web]\n", "[web", format!(", {item}")),
+        ("services: [web, mail] # mine\n# the end", "mail", format!(", {item}")),
+        ("services: [ {name: web, check: {command: ['it''s', \"]\\\"\"]}} ]\n", "}}", format!(", {item}")),
+        ("services: [\n  web,  # the page\n  mail,  # ] no end\n  # none\n]\n", "mail,", format!(" {item}")),
+        ("services:\n  [web]\n", "[web", format!(", {item}")),
+        ("services: [ # none\n]\n", "[", item.clone()),
+        ("'services': [web]\r\n", "[web", format!(", {item}")),
+        ("services: {web: {monitor: false}}\n", "false}", format!(", {setting}")),
+        ("services: {web: , }\n", ",", format!(" {setting}")),
+        ("services: {web: }\n", "web:", format!(" , {setting}")),
+        ("services: {web: {check: {http: \"http://x/#a}]\"}}} # x\n", "\"}}", format!(", {setting}")),
+    ] {
+        let text = written(&found, Some(existing)).unwrap_or_else(|e| panic!("{existing:?}: {e}")).unwrap();
+        let (before, after) = existing.split_at(existing.rfind(at).unwrap() + at.len());
+        let want = format!("{before}{more}{after}");
+        let rest = text.strip_prefix(&want).unwrap_or_else(|| panic!("{text:?} should begin with {want:?}"));
+        for line in [
+            "# blog: Compose project blog: web_1.",
+            "# app: It lies in /opt/app",
+            "# - name: lone",
+            "#   containers: [lone]",
+        ] {
+            assert!(rest.lines().any(|l| l.starts_with(line)), "no {line:?} in {rest:?}");
+        }
+        assert_eq!(existing.contains('\r'), rest.contains("\r\n"));
+        assert_eq!(written(&found, Some(&text)).unwrap(), None, "a second time there is nothing new: {text}");
+    }
+}
+
+#[test]
+fn more_stands_before_the_end_of_the_document() {
+    let found = machine(&[project("blog", "/srv/lab/services/blog")]);
+    for (existing, want) in [
+        (
+            "services:\n  - web\n...\n# after\n",
+            "services:\n  - web\n  # Compose project blog: web_1.\n  - blog\n...\n# after\n",
+        ),
+        ("services: [web]\n...", "services: [web, blog]\n# blog: Compose project blog: web_1.\n..."),
+    ] {
+        assert_eq!(written(&found, Some(existing)).unwrap().unwrap(), want);
     }
 }
 
@@ -211,10 +309,10 @@ fn what_is_known_under_another_name_is_not_added() {
 fn a_file_that_cannot_be_added_to_is_refused() {
     let found = machine(&[project("blog", "/srv/lab/services/blog")]);
     for (existing, why) in [
-        ("services: [web]\n", "on one line"),
         ("{services: [web]}\n", "no line that begins"),
-        ("\"services\":\n  - web\n", "no line that begins"),
-        ("services:\n  - web\n...\n", "could not be read"),
+        ("? services\n: [web]\n", "no line that begins"),
+        ("services: &all\n  - web\n", "on the line of their key"),
+        ("services: &all [web]\n", "on the line of their key"),
         (
             "services:\n  - name: web\n    check: {command: [sh, -c, \"a\n b\"]}\n  - name: c\n    recipes:\n      redeploy:\n        - [x]\n",
             "",

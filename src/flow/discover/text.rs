@@ -1,25 +1,26 @@
-//! Proposals as text: a new `services.yaml`, or the end of one that is there. What stands there stays byte for byte; the
-//! result is read again and must say what was there plus what is new, and nothing else.
+//! Proposals as text: a new `services.yaml`, or one that is there with more in it. What stands there stays byte for byte;
+//! the result is read again and must say what was there plus what is new, and nothing else.
 
 use super::super::hostfile::{Service, parse_services};
 use super::super::name::NodeName;
 use super::Proposal;
+use super::merge::{NEW, NotAppendable, Place, Style, document_end, place};
 
-/// Why a file cannot be added to.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct NotAppendable(pub &'static str);
-
-/// How the entries of a file are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Style {
-    indent: usize,
-    is_list: bool,
+/// Returns the proposals that add something to what is there: an unsure one is told only once.
+pub fn news(existing: Option<&str>, proposals: Vec<Proposal>) -> Vec<Proposal> {
+    let is_told = |proposal: &Proposal| existing.is_some_and(|text| is_told(text, proposal));
+    proposals.into_iter().filter(|p| p.is_certain || !is_told(p)).collect()
 }
 
-const NEW: Style = Style { indent: 2, is_list: true };
+/// Returns whether an entry stands in the file as a comment, in whichever form.
+fn is_told(text: &str, proposal: &Proposal) -> bool {
+    let name = scalar(&proposal.name);
+    let forms = [format!("- {name}"), format!("- name: {name}"), format!("{name}:"), format!("{name}: {{}}")];
+    let comments = text.lines().filter_map(|line| line.trim().strip_prefix('#'));
+    comments.map(str::trim).any(|comment| forms.iter().any(|form| comment == form))
+}
 
-/// Returns the content of `services.yaml` with the proposals in it; none where they add nothing to what is there.
+/// Returns the content of `services.yaml` with the proposals in it; none where there are none for a file that is there.
 pub fn services_file(
     node: &NodeName,
     existing: Option<&str>,
@@ -34,48 +35,38 @@ pub fn services_file(
         checked(&[], &text, proposals)?;
         return Ok(Some(text));
     };
-    let new: Vec<Proposal> = proposals.iter().filter(|p| p.is_certain || !is_told(before, p)).cloned().collect();
-    if new.is_empty() {
+    if proposals.is_empty() {
         return Ok(None);
     }
     let known = parse_services(before).map_err(|_| NotAppendable("it cannot be read"))?;
-    let (mut text, style) = opened(before, new.iter().any(|p| p.is_certain))?;
+    let (document, end) = before.split_at(document_end(before));
+    let (mut text, more) = added(document, place(document)?, proposals);
     if !text.ends_with('\n') {
-        text.push('\n');
+        text.push_str(if before.contains("\r\n") { "\r\n" } else { "\n" });
     }
-    let more = entries(style, &new);
     text += &if before.contains("\r\n") { more.replace('\n', "\r\n") } else { more };
-    checked(&known, &text, &new)?;
+    text += end;
+    checked(&known, &text, proposals)?;
     Ok(Some(text))
 }
 
-/// Returns whether a comment stands in the file already.
-fn is_told(text: &str, proposal: &Proposal) -> bool {
-    proposal.remarks.first().is_some_and(|remark| text.contains(remark.as_str()))
-}
-
-/// Returns the text ready to be added to, and how its entries are written.
-fn opened(text: &str, with_entries: bool) -> Result<(String, Style), NotAppendable> {
-    let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let is_empty = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
-    let head = lines.iter().position(|line| line.starts_with("services:"));
-    let head = head.ok_or(NotAppendable("it has no line that begins with `services:`"))?;
-    let rest = lines[head]["services:".len()..].trim();
-    let value = rest.split('#').next().unwrap_or_default().trim();
-    if value == "[]" {
-        // An empty list becomes one with entries; comments may follow it as it is.
-        let opened =
-            if with_entries { lines[head].replacen("[]", "", 1).replacen(": ", ":", 1) } else { lines[head].into() };
-        let all = lines[..head].concat() + &opened + &lines[head + 1..].concat();
-        return Ok((all, NEW));
+/// Returns a document with what goes into its lines, and the lines that follow it.
+fn added(document: &str, place: Place, proposals: &[Proposal]) -> (String, String) {
+    let (certain, unsure): (Vec<Proposal>, Vec<Proposal>) = proposals.iter().cloned().partition(|p| p.is_certain);
+    match place {
+        Place::Lines(style) => (document.to_owned(), entries(style, proposals)),
+        Place::Instead(..) if certain.is_empty() => (document.to_owned(), entries(NEW, proposals)),
+        // Comments may follow an empty list as it is.
+        Place::Instead(from, to) => (document[..from].to_owned() + &document[to..], entries(NEW, proposals)),
+        Place::Within { at, is_list, glue } => {
+            let items: Vec<String> = certain.iter().map(|p| item(is_list, p)).collect();
+            let glue = if items.is_empty() { "" } else { glue };
+            let text = format!("{}{glue}{}{}", &document[..at], items.join(", "), &document[at..]);
+            let said =
+                certain.iter().flat_map(|p| p.remarks.iter().map(move |r| comment(0, &format!("{}: {r}", p.name))));
+            (text, said.collect::<String>() + &entries(Style { indent: 0, is_list: true }, &unsure))
+        }
     }
-    if !value.is_empty() {
-        return Err(NotAppendable("its services stand on one line"));
-    }
-    let first = lines[head + 1..].iter().find(|line| !is_empty(line));
-    let first = first.ok_or(NotAppendable("its services are not there"))?;
-    let indent = first.len() - first.trim_start().len();
-    Ok((text.to_owned(), Style { indent, is_list: first.trim_start().starts_with('-') }))
 }
 
 /// Holds the text against what it must say.
@@ -85,21 +76,22 @@ fn checked(known: &[Service], text: &str, proposals: &[Proposal]) -> Result<(), 
         if certain.is_empty() { "services: []".into() } else { format!("services:\n{}", entries(NEW, &certain)) };
     let new = parse_services(&alone).map_err(|_| NotAppendable("what was found cannot be written as services"))?;
     let wanted: Vec<&Service> = known.iter().chain(&new).collect();
-    let all = parse_services(text).map_err(|_| NotAppendable("with more at its end it could not be read"))?;
+    let all = parse_services(text).map_err(|_| NotAppendable("with more in it, it could not be read"))?;
     // A service of a list of maps also keeps its name among its settings: only what is said counts.
     let same = all.len() == wanted.len() && all.iter().zip(&wanted).all(|(a, b)| a.is_same(b));
-    if same { Ok(()) } else { Err(NotAppendable("with more at its end it would say something else")) }
+    if same { Ok(()) } else { Err(NotAppendable("with more in it, it would say something else")) }
+}
+
+/// Returns a line of comment. A label may hold anything: nothing of it leaves its line.
+fn comment(indent: usize, text: &str) -> String {
+    format!("{}# {}\n", " ".repeat(indent), text.replace(char::is_control, "?"))
 }
 
 fn entries(style: Style, proposals: &[Proposal]) -> String {
     let mut text = String::new();
     for proposal in proposals {
         let margin = " ".repeat(style.indent);
-        for remark in &proposal.remarks {
-            // A label may hold anything: nothing of it leaves its line.
-            let remark = remark.replace(char::is_control, "?");
-            text += &format!("{margin}# {remark}\n");
-        }
+        text.extend(proposal.remarks.iter().map(|remark| comment(style.indent, remark)));
         let mark = if proposal.is_certain { "" } else { "# " };
         for line in entry(style, proposal) {
             text += &format!("{margin}{mark}{line}\n");
@@ -118,6 +110,19 @@ fn entry(style: Style, proposal: &Proposal) -> Vec<String> {
         }
         (false, true) => vec![format!("{name}: {{}}")],
         (false, false) => std::iter::once(format!("{name}:")).chain(settings.map(|line| format!("  {line}"))).collect(),
+    }
+}
+
+/// Returns an entry as it stands between others within brackets.
+fn item(is_list: bool, proposal: &Proposal) -> String {
+    let name = scalar(&proposal.name);
+    let settings = proposal.settings.iter().map(|(key, value)| format!("{key}: {value}"));
+    match (is_list, proposal.settings.is_empty()) {
+        (true, true) => name,
+        (true, false) => {
+            format!("{{{}}}", std::iter::once(format!("name: {name}")).chain(settings).collect::<Vec<_>>().join(", "))
+        }
+        (false, _) => format!("{name}: {{{}}}", settings.collect::<Vec<_>>().join(", ")),
     }
 }
 

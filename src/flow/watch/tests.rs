@@ -42,6 +42,7 @@ fn short(event: &Outgoing) -> String {
         (Kind::Unhealthy, Some(NOT_RUNNING)) => "n".into(),
         (Kind::Unhealthy, Some(reason)) => reason.chars().take(1).collect(),
         (Kind::Removed, None) => "a".into(),
+        (Kind::Status, None) => event.status.unwrap().chars().take(1).collect(),
         (Kind::Disk, None) => format!("{:?}", event.level.unwrap()).to_lowercase(),
         (Kind::Heartbeat, None) => "+".into(),
         other => panic!("{other:?}"),
@@ -100,6 +101,22 @@ fn what_is_not_known_is_neither_told_nor_forgotten() {
     assert_eq!(minutely("hsssh"), "h+ - - - -", "starting is no failure");
     assert_eq!(minutely("ccs?h"), "+ c - - h");
     assert_eq!(minutely("ssh"), "+ - h");
+}
+
+#[test]
+fn what_does_not_get_beyond_starting_is_told_after_five_minutes() {
+    assert_eq!(minutely("hsssssssssss"), "h+ - - - - + s - - - s+ -", "and again with everything");
+    assert_eq!(minutely("hssssh"), "h+ - - - - h+", "what starts well was told as it was");
+    assert_eq!(minutely("sssssshs"), "+ - - - - s+ h -");
+    assert_eq!(minutely("hsss?ssss"), "h+ - - - - + s - -", "what is not known is no news");
+    assert_eq!(minutely("hssshssscsss"), "h+ - - - - + - - - - + -", "each start has its own five minutes");
+    assert_eq!(minutely("ccssssssc"), "+ c - - - + - s c", "it has not been well since it failed");
+    assert_eq!(minutely("sssssscc"), "+ - - - - s+ - c");
+    let none = || Seen { services: Some(BTreeMap::new()), ..Seen::default() };
+    let passes = [(0, seen('s')), (300, seen('s')), (360, none()), (420, none())];
+    assert_eq!(told(passes, &limits()), "+ s+ a -", "and it is taken back");
+    let late = [(0, seen('s')), (-3600, seen('s')), (-3500, seen('s')), (-3300, seen('s'))];
+    assert_eq!(told(late, &limits()), "+ + - s+", "a clock that went back starts it anew");
 }
 
 #[test]
@@ -174,6 +191,17 @@ fn an_unchanged_minute_leaves_the_memory_as_it_is() {
         let after = decide(&memory, &seen(letter), serde_json::Map::new(), &limits(), now).memory;
         assert_eq!(after == memory, same, "minute {minute}");
         memory = after;
+    }
+}
+
+#[test]
+fn the_engine_is_asked_for_its_version_once_an_hour() {
+    let memory = Memory::none(&"piha".parse().unwrap());
+    let engine = Engine { version: "28".into(), asked_at: NOON };
+    for (minutes, is_known) in [(0, true), (59, true), (60, false), (600, false), (-1, false)] {
+        let memory = Memory { engine: Some(engine.clone()), ..memory.clone() };
+        let known = memory.engine(NOON.plus_millis(minutes * 60_000));
+        assert_eq!(known, is_known.then_some(&engine), "after {minutes} minutes");
     }
 }
 

@@ -12,29 +12,33 @@ const AGENT: Page = Page {
          `monitor: false` are not looked at. NODE is this machine's name among the nodes (`--node`, `HLCTL_NODE`, else the \
          host name, also as an alias).",
         "Compose: the containers of the project, found by its folder, its `project:` or its usual name, or those that \
-         `containers:` names, must run; one that ended with 0 may rest beside one that runs. One that the engine restarts \
-         again and again is not running. Without a `check:`, the engine's health check counts too. Systemd: the unit must be \
-         active; one that runs once must have ended well. Swarm: each service of the stack must have its replicas. A \
-         `check:` must pass for any of them, from this node; where it passes, a service that no engine here knows counts as \
-         healthy. Runtimes `command` and `nomad` have nothing but their check.",
+         `containers:` names, must run; one that ended with 0 may rest beside one that runs. Without a `check:`, the engine's \
+         health check counts too. Systemd: the unit must be active; one that runs once must have ended well. A container or \
+         unit that its engine restarts twice within ten minutes is not running, until a person restarts it or it has stayed \
+         up for two minutes, and twice as long as between its restarts. Swarm: each service of the stack must have its \
+         replicas. A `check:` must pass for any of them, from this node; where it passes, a service that no engine here knows \
+         counts as healthy. Runtimes `command` and `nomad` have nothing but their check.",
         "A service is unhealthy for `containers_not_running` where its containers, unit or replicas do not run (a restart is \
          what mends it), for `mqtt_unreachable` or else for `check_failed`, after `agent.unhealthy_after` passes in a row \
          that saw it fail; healthy at once. One of which there is nothing on this machine is written as \
-         `service_removed`, so that it counts as missing. What is starting is neither.",
+         `service_removed`, so that it counts as missing. What is starting, or was restarted once within two minutes, is \
+         neither; what has been starting for five minutes is written as `service_status` with the status `starting`.",
         "Everything is written again every `agent.refresh`, be it healthy or not, so that a control plane that is new or has \
          lost its world fills it. A heartbeat with the facts of the node comes as often, but at least every five minutes and \
-         three times within `silent_after`: run a pass at least that often. The disk's pressure is high where the fullest of \
-         the disks of the system, of Docker and of the root is used to `disk.high` of `host.yaml`, else \
-         `agent.disk_high`, and normal again five points below.",
+         three times within `silent_after`: run a pass at least that often. The engine's version is asked for once an hour. \
+         The disk's pressure is high where the fullest of the disks of the system, of Docker and of the root is used to \
+         `disk.high` of `host.yaml`, else `agent.disk_high`, and normal again five points below.",
         "What cannot be asked, as while Docker does not answer, is unknown, not unhealthy: nothing is written of it, it is \
          said on standard error, and the pass ends with 1. A broken host file gets its heartbeat all the same. All looks are \
          made side by side, each with a time-out.",
         "`--discover` writes `services.yaml` and `host.yaml` for a machine that has none: its Compose projects with the git \
          checkout that holds most of them, Swarm stacks, enabled units of the operator's own, and published ports that answer \
-         as checks. A project outside of the checkout gets its containers' names and a recipe. What is unsure stands there as \
+         as checks. A project outside of the checkout gets its containers' names and a recipe, and so does \
+         one in a checkout whose branch has no upstream to pull from. What is unsure stands there as \
          a comment: what does not run, containers without Compose, units that come with a package. A file that is there keeps \
-         every byte; what is new follows it, where that says what was there and what is new and nothing else, and is refused \
-         where it would not. A `host.yaml` that is there is not touched. Read what it wrote before you commit it.",
+         every byte; what is new follows it, or its last service where they stand between brackets, if that says what was \
+         there and what is new and nothing else, and is refused where it would not. What stands there as a comment is not \
+         added again. A `host.yaml` that is there is not touched. Read what it wrote before you commit it.",
         "With `--to` the events go to a control plane over HTTP. They are put into a spool first; each pass tries once to \
          send what waits there, oldest first, and what was not acknowledged stays. So nothing is lost while the control \
          plane cannot be reached. The spool holds 16 MiB; beyond, the oldest heartbeats go first, then what only repeats, \
@@ -106,6 +110,10 @@ const EVENTS: Page = Page {
         ("What happened on a node in the last two hours:", &["hlctl events --node piha --since 2h"]),
         ("Watch what the agents say:", &["hlctl events --follow"]),
         (
+            "Send them elsewhere, from a week ago on, each time that the line is there again:",
+            &["hlctl events --json --since 7d --follow | ssh vps hlctl ingest --source piha"],
+        ),
+        (
             "Count what failed yesterday, by service:",
             &["hlctl events --json --type service_unhealthy --since 1d | jq -r .service | sort | uniq -c"],
         ),
@@ -131,7 +139,10 @@ const INGEST: Page = Page {
          at the end of the input; half a line is left out, and that is said. A second signal ends it at once.",
     ],
     examples: &[
-        ("Take events from an MQTT broker:", &["mosquitto_sub -t 'homelab/#' | hlctl ingest --source mqtt"]),
+        (
+            "Take events from an MQTT broker, which keeps for `-i` what comes meanwhile:",
+            &["mosquitto_sub -c -i hlctl -q 1 -t 'homelab/#' | hlctl ingest --source mqtt"],
+        ),
         ("Take a file in, and keep what is wrong in it:", &["hlctl ingest --rejects bad.jsonl < events.jsonl"]),
     ],
     exits: &[DONE, (1, "It failed, or a line was no event: the others were written."), USAGE],
