@@ -7,6 +7,7 @@ use crate::commands::digest::DigestReport;
 use crate::commands::events::Shown;
 use crate::flow::action::Action;
 use crate::flow::desired::Desired;
+use crate::flow::event::Level;
 use crate::flow::lifecycle::State;
 use crate::flow::status::{Counts, Flapping, NodeStanding, Summary};
 use crate::flow::time::{Stamp, span};
@@ -120,7 +121,8 @@ fn note(entry: &Entry) -> Option<String> {
 fn event_line(event: &Shown, with_node: bool) -> String {
     let node = if with_node { format!(" {}", event.node) } else { String::new() };
     let service = event.service.as_ref().map_or(String::new(), |service| format!(" {service}"));
-    let told = [event.status.as_deref(), event.reason.as_deref()].into_iter().flatten();
+    let level = event.level.map(|level| if level == Level::High { "high" } else { "normal" });
+    let told = [event.status.as_deref(), event.reason.as_deref(), level].into_iter().flatten();
     let told: String = told.map(|told| format!(" {}", inline(told))).collect();
     format!("{}{node} {}{service}{told}", event.ts, inline(&event.kind))
 }
