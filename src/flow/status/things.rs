@@ -64,8 +64,8 @@ impl Summary {
         };
         let (never, late) = (of(true), of(false));
         let age = self.passes.values().filter_map(|p| p.age_seconds).max().unwrap_or_default();
-        let never = (!never.is_empty()).then(|| format!("{} never ran", never.join(" and ")));
-        let late = (!late.is_empty()).then(|| format!("{} ran {} ago", late.join(" and "), span(age * 1000)));
+        let never = (!never.is_empty()).then(|| format!("{} never ran", listed(&never)));
+        let late = (!late.is_empty()).then(|| format!("{} ran {} ago", listed(&late), span(age * 1000)));
         [late, never].into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 
@@ -77,6 +77,14 @@ impl Summary {
         let unheard = if unheard == 0 { String::new() } else { format!(", {unheard} not heard of") };
         let (services, nodes) = (count(self.services.total, "service"), count(self.nodes.total, "node"));
         format!("{well} of {services} healthy on {nodes}{unheard}")
+    }
+}
+
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
     }
 }
 
