@@ -104,7 +104,7 @@ fn what_the_overview_of_four_nodes_and_eight_decisions_weighs() {
     assert_eq!(page.matches("<details class=\"row\"").count(), 8, "{page}");
     let parts = ["/", "/assets/style.css", "/assets/page.js"].map(|path| get(path).len());
     println!("html, css and js: {parts:?}, {} together", parts.iter().sum::<usize>());
-    assert!(parts.iter().sum::<usize>() <= 60 * 1024, "{parts:?}");
+    assert!(parts.iter().sum::<usize>() <= 60_000, "{parts:?}");
     // Without scripts a plan that is left for later is a link away.
     let later = page.split("data-later=\"").nth(1).unwrap().split('"').next().unwrap();
     assert!(page.contains(&format!("href=\"{later}\"")) && get(later).contains("name=\"digest\""), "{later}");

@@ -27,7 +27,7 @@ const SHOWN: usize = 50;
 const LOG_SHOWN: usize = 64 * 1024;
 
 /// How many pending rows carry their plan; that of the others is loaded when they are opened, or a link away.
-pub const INLINE: usize = 3;
+pub const INLINE: usize = 2;
 
 /// Plans by action.
 pub type Plans = BTreeMap<ActionId, Planned>;
