@@ -9,6 +9,7 @@ use crate::flow::action::Action;
 use crate::flow::desired::Desired;
 use crate::flow::event::Level;
 use crate::flow::lifecycle::State;
+use crate::flow::name::ServiceName;
 use crate::flow::status::{Counts, Flapping, NodeStanding, Summary};
 use crate::flow::time::{Stamp, span};
 use crate::store::actions::Entry;
@@ -52,9 +53,11 @@ pub fn markdown(whole: &Whole<'_>) -> String {
     let nodes: Vec<_> = summary.node_lines.iter().map(|n| {
         let seen = n.last_seen.map_or("never".into(), |t| format!("{} ago", span(now.since(t))));
         let (well, others): (Vec<_>, Vec<_>) = n.services.iter().partition(|(_, _, well)| *well);
-        let others: Vec<_> = others.into_iter().map(|(name, words, _)| context! { name => name.as_str(), words => inline(words) }).collect();
+        let other = |(name, words, _): &(ServiceName, String, bool)| context! { name => name.as_str(), words => inline(words) };
+        let others: Vec<_> = others.into_iter().map(other).collect();
         let well = well.iter().map(|(name, _, _)| name.as_str()).collect::<Vec<_>>().join(", ");
-        context! { name => n.node.as_str(), standing => n.standing.as_str(), silent => n.standing == NodeStanding::Silent, seen, disk => inline(&n.disk), well, others }
+        let (standing, silent) = (n.standing.as_str(), n.standing == NodeStanding::Silent);
+        context! { name => n.node.as_str(), standing, silent, seen, disk => inline(&n.disk), well, others }
     }).collect();
     let drift: Vec<_> = summary.drift.iter().map(|d| context! {
         node => d.node.as_str(), service => d.service.as_ref().map(|s| s.as_str()), kind => d.kind.as_str(),
@@ -73,12 +76,16 @@ pub fn markdown(whole: &Whole<'_>) -> String {
         .collect();
     let outputs: Vec<_> = outputs
         .iter()
-        .map(|(entry, text)| context! { id => entry.action.id.as_str(), state => entry.state.as_str(), lines => text.lines().map(str::to_owned).collect::<Vec<_>>() })
+        .map(|(entry, text)| {
+            let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            context! { id => entry.action.id.as_str(), state => entry.state.as_str(), lines }
+        })
         .collect();
     let rejects: Vec<String> =
         summary.rejects.newest.iter().map(|r| inline(&serde_json::to_string(r).unwrap_or_default())).collect();
     let rendered = template.render(context! {
-        now => now.to_string(), as_of => summary.as_of.map(|t| t.to_string()), healthy => summary.healthy, health => summary.health(), outputs,
+        now => now.to_string(), as_of => summary.as_of.map(|t| t.to_string()), healthy => summary.healthy, outputs,
+        health => summary.health(),
         events => events.iter().map(|e| event_line(e, true)).collect::<Vec<_>>(), desired => desired::of_all(desired, summary),
         services => counts(&summary.services), nodes_counted => counts(&summary.nodes), attention, drift, open, ended, nodes, passes,
         flapping => summary.flapping.iter().map(flapping).collect::<Vec<_>>(), unmanaged => summary.unmanaged.clone(), rejected => summary.rejected_events, rejects, waiting => summary.waiting_events,

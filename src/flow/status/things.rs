@@ -1,6 +1,7 @@
 //! What needs a person, each thing once: an action with the drift that it would mend, passes that did not run together.
 
-use super::{OLD_PASS_MS, Pending, Summary, count};
+use super::{OLD_PASS_MS, PassSummary, Pending, Summary, count};
+use crate::flow::drift::DriftKind;
 use crate::flow::time::span;
 
 impl Summary {
@@ -34,7 +35,9 @@ impl Summary {
 
     /// Returns the sentences that no action's own tells already; of the passes that did not run there is one.
     pub fn others(&self) -> Vec<String> {
-        let told = |sentence: &&String| self.decisions().iter().any(|p| is_about(sentence, p));
+        let told = |sentence: &&String| {
+            self.decisions().iter().any(|p| is_about(sentence, p)) || self.is_silent_unheard(sentence)
+        };
         let (late, mut others): (Vec<&String>, Vec<&String>) =
             self.attention.iter().filter(|s| !told(s)).partition(|s| self.is_late(s));
         match late[..] {
@@ -47,6 +50,14 @@ impl Summary {
     /// A mirror has nothing to decide on.
     fn decisions(&self) -> &[Pending] {
         if self.mirror.is_some() { &[] } else { &self.pending }
+    }
+
+    /// Returns whether a node is silent only because nobody has looked since: it was heard well when observe ran last.
+    fn is_silent_unheard(&self, sentence: &str) -> bool {
+        let old = |pass: &PassSummary| pass.age_seconds.is_some_and(|age| age * 1000 > OLD_PASS_MS);
+        let Some((node, _)) = sentence.split_once(" has been silent for ") else { return false };
+        let was_silent = self.drift.iter().any(|d| d.kind == DriftKind::SilentNode && d.node.as_str() == node);
+        self.passes.get("observe").is_some_and(old) && !was_silent
     }
 
     fn is_late(&self, sentence: &str) -> bool {
@@ -104,7 +115,6 @@ fn is_about(sentence: &str, pending: &Pending) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::status::PassSummary;
 
     fn summary(attention: &[&str], passes: &[(&str, Option<i64>)]) -> Summary {
         let mut summary = Summary::empty();
@@ -154,5 +164,8 @@ mod tests {
         let one = summary(&all[..1], &passes[..1]);
         assert_eq!(one.things(), ["observe ran 20 min ago"]);
         assert_eq!(summary(&[], &[]).verdict(), "all quiet");
+        let silent = ["piha has been silent for 20 min", all[0]];
+        assert_eq!(summary(&silent, &passes).things(), silent[1..], "nobody has looked whether it is");
+        assert_eq!(summary(&silent[..1], &[("observe", Some(5))]).things(), silent[..1]);
     }
 }

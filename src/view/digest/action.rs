@@ -65,7 +65,8 @@ fn advice(entry: &Entry) -> String {
     match entry.state {
         State::Pending if *kind == ActionType::Redeploy => {
             format!(
-                "`hlctl approve {id}`, `hlctl reject {id} --reason TEXT`, `hlctl plan {id} --fetch` (the commits), {silence}."
+                "`hlctl approve {id}`, `hlctl reject {id} --reason TEXT`, `hlctl plan {id} --fetch` (the commits), \
+                 {silence}."
             )
         }
         State::Pending => format!("`hlctl approve {id}`, `hlctl reject {id} --reason TEXT`, {silence}."),
@@ -77,7 +78,8 @@ fn advice(entry: &Entry) -> String {
              {request} does so at once; {silence}."
         ),
         State::Rejected => format!(
-            "It is not queued again before the drift has gone once, or `reject_hold` is over; {request} queues it at once."
+            "It is not queued again before the drift has gone once, or `reject_hold` is over; {request} queues it at \
+             once."
         ),
         State::Cancelled => {
             format!("Nothing: its drift is gone or is mended otherwise. {request} queues it all the same.")

@@ -76,7 +76,7 @@ fn sentence(call: &Call<'_>, summary: &Summary, entries: &[Entry], text: &str) -
     }
     let disk_of = summary.node_lines.iter().find(|l| text.starts_with(&format!("the disk of {} is ", l.node)));
     let to = disk_of.map(|line| format!("/nodes#node-{}", line.node));
-    let late = "is the timer running? `systemctl list-timers`, or the crontab";
+    let late = "what happened since is not known: is the timer running? systemctl list-timers, or the crontab, tells";
     let why = (text.ends_with(" ago") || text.ends_with(" never ran")).then_some(late);
     let (text, tone, word) = KNOWN
         .iter()

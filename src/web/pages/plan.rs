@@ -34,7 +34,8 @@ fn with_commits(plan: &Plan, commits: Option<Value>) -> Value {
         .chunk_by(|a, b| a.phase == b.phase)
         .map(|steps| {
             let title = (plan.steps.len() > steps.len()).then(|| title(steps[0].phase));
-            context! { title, back => steps[0].phase == Phase::Rollback, steps => steps.iter().map(|s| step(s, place.is_none())).collect::<Vec<_>>() }
+            let back = steps[0].phase == Phase::Rollback;
+            context! { title, back, steps => steps.iter().map(|s| step(s, place.is_none())).collect::<Vec<_>>() }
         })
         .collect();
     let verify = plan.verify.as_ref().map(|v| {

@@ -68,7 +68,8 @@ pub fn actions(call: &Call<'_>) -> Answer {
         groups.push(context! { state => state.as_str(), tone => state_tone(state), all, more, rows });
     }
     let invalid: Vec<String> = listing.invalid.iter().map(|i| below_root(call, &i.to_string())).collect();
-    let own = context! { groups, invalid, several, wanted => wanted.map(State::as_str), states => State::ALL.map(State::as_str) };
+    let (wanted, states) = (wanted.map(State::as_str), State::ALL.map(State::as_str));
+    let own = context! { groups, invalid, several, wanted, states };
     let page = Page { template: "actions.html", name: "actions", digest: Some(String::new()) };
     render(call, &page, Some(&summary), own)
 }

@@ -107,7 +107,8 @@ fn card(
             let row = rows.get(line.node.as_str(), name.as_str());
             let look = Look::new(call, Some(line), row, *well);
             let heard = maybe_stamp(look.unheard, call.now);
-            context! { name => name.as_str(), words => look.words, heard, tone => look.tone, day => day(call, days, line, name, row) }
+            let day = day(call, days, line, name, row);
+            context! { name => name.as_str(), words => look.words, heard, tone => look.tone, day }
         })
         .collect();
     let well = line.services.iter().filter(|(_, _, well)| *well).count();
@@ -196,9 +197,10 @@ pub fn service(call: &Call<'_>) -> Answer {
         store::actions::list(&call.app.root, &State::ALL).map_err(|e| Refusal::new(503, e.to_string()))?.entries;
     others.retain(|e| e.action.is_about(&node, Some(&service)));
     sort::by_key(&mut others, |e| std::cmp::Reverse(e.since()));
+    let status = row.map_or("missing".into(), |r| clean(&r.status));
     let own = context! {
         node => node.as_str(), service => service.as_str(),
-        status => format!("{}{}", if look.unheard.is_some() { "last heard " } else { "" }, row.map_or("missing".into(), |r| clean(&r.status))),
+        status => if look.unheard.is_some() { format!("last heard {status}") } else { status },
         tone => look.tone, unheard => look.unheard.is_some(),
         reason => row.and_then(|r| r.reason.as_deref()).map(words::reason).map(clean),
         at => maybe_stamp(row.map(|r| r.last_event), call.now),
