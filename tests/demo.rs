@@ -73,6 +73,7 @@ fn the_script_ends_with_every_service_healthy_and_leaves_nothing() {
     assert_eq!(out.matches("\nno drift\n").count(), 2, "before and after: {out}");
     assert!(out.contains("all quiet: 6 of 6 services healthy on 3 nodes"), "{out}");
     assert!(out.contains("each follows from the one before"), "{out}");
+    assert!(out.contains("\n    http://127.0.0.1:") && out.contains("  # log in with "), "the page: {out}");
     assert!(!out.contains('\u{1b}'), "no colours in a pipe");
     assert_gone(&place(&out));
 }
@@ -137,9 +138,16 @@ fn at_a_terminal_the_decision_is_the_readers() {
     let mut child = command.args(["-qec", &line, "/dev/null"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     let dir = place(&lines.find(|l| l.starts_with("Everything lies in")).unwrap());
+    assert!(lines.any(|l| l.starts_with("It is your turn.")));
+    // The page decides as well as the command does.
+    let page = lines.find(|l| l.contains("  # log in with ")).unwrap();
+    let (address, token) = page.trim().split_once("  # log in with ").unwrap();
+    let approve = format!("{address}api/v1/actions/{}/approve", MENDED[0]);
+    let agent: ureq::Agent = ureq::Agent::config_builder().proxy(None).build().into();
+    let answer = agent.post(&approve).header("authorization", format!("Bearer {token}")).send("{}").unwrap();
+    assert_eq!(answer.status(), 200);
     assert!(lines.any(|l| l.contains(&format!("HLCTL_ROOT={}/root {HLCTL} approve", dir.display()))));
     let root = dir.join("root").to_string_lossy().into_owned();
-    assert_eq!(hlctl(&["--root", &root, "approve", "--risk", "low"]).0, 0);
     assert!(dir.join("root/actions/approved").join(format!("{}.json", MENDED[0])).exists(), "it waits for the others");
     assert_eq!(hlctl(&["--root", &root, "reject", "--all", "--reason", "not today"]).0, 0);
     let rest: Vec<String> = lines.collect();

@@ -146,10 +146,10 @@ const BANS: [Ban; 8] = [
         in_tests: false,
     },
     Ban {
-        rule: "processes are started by process, the gate that becomes the step, the tunnel, and the demo's services",
+        rule: "processes are started by process, the gate that becomes the step, the tunnel, and the demo",
         names: &["duct::cmd", "std::process::Command", "std::process::{Command"],
         except: &[],
-        rooms: Rooms::Only(&["process", "runner/gate", "probe/tunnel", "commands/demo/service"]),
+        rooms: Rooms::Only(&["process", "runner/gate", "probe/tunnel", "commands/demo/service", "commands/demo/page"]),
         in_tests: false,
     },
 ];

@@ -15,6 +15,7 @@ mod story;
 mod tell;
 mod lab;
 mod agent;
+mod page;
 pub mod service;
 
 use lab::Lab;
@@ -66,7 +67,7 @@ impl Report for DemoReport {
         let rest = match &self.kept {
             Some(dir) => format!(
                 "Its services go on running until their folder is gone:\n\n    \
-                 export HLCTL_ROOT={0}/root\n    hlctl status\n    rm -r {0}\n",
+                 export HLCTL_ROOT={0}/root\n    hlctl status\n    hlctl serve\n    rm -r {0}\n",
                 lab::shell_word(dir).unwrap_or_else(|_| dir.display().to_string())
             ),
             None => "The demo's processes and files are gone;\n`hlctl demo --keep` leaves them.\n".to_owned(),

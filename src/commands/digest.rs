@@ -8,14 +8,20 @@ use crate::context::Context;
 use crate::fail::{Advised, Result, unknown};
 use crate::flow::action::ActionId;
 use crate::flow::desired::Desired;
+use crate::flow::lifecycle::State;
 use crate::flow::mask::mask;
 use crate::flow::name::{NodeName, ServiceName};
 use crate::flow::world;
 use crate::store;
-use crate::view::digest::{self, part};
+use crate::store::actions::Entry;
+use crate::view::digest::{self, action, part};
 
 /// How much of an action's output its digest holds.
 const OUTPUT_SIZE: usize = 4 * 1024;
+/// How much of the output of what runs or failed the digest of everything holds, of each.
+const END_SIZE: usize = 1536;
+/// Of how many actions it holds that.
+const OUTPUTS: usize = 4;
 /// How many changes are told of.
 const EVENTS: usize = 20;
 
@@ -36,22 +42,39 @@ pub fn run(cx: &Context, args: &cli::DigestArgs) -> Result<DigestReport> {
     let desired = cx.desired()?;
     let cx = &cx.knowing(&desired);
     let text = match (&args.action, &args.select_node) {
-        (Some(id), _) => of_action(cx, id)?,
+        (Some(id), _) => of_action(cx, &desired, id)?,
         (None, Some(node)) => of_part(cx, &desired, node, args.service.as_ref())?,
-        (None, None) => {
-            let summary = super::status::of(cx, &desired)?;
-            let actions = super::actions::list(cx, &cli::Actions { state: Vec::new() })?;
-            digest::markdown(&summary, &actions.entries, cx.now())
-        }
+        (None, None) => of_all(cx, &desired)?,
     };
     Ok(DigestReport { markdown: digest::bounded(&mask(&text, &cx.secrets), args.max) })
 }
 
-fn of_action(cx: &Context, id: &ActionId) -> Result<String> {
+fn of_all(cx: &Context, desired: &Desired) -> Result<String> {
+    let (root, now) = (cx.root()?, cx.now());
+    let summary = super::status::of(cx, desired)?;
+    let entries = super::actions::list(cx, &cli::Actions { state: Vec::new() })?.entries;
+    let events = super::events::newest(cx, None, None, EVENTS)?;
+    let mut told: Vec<&Entry> = entries.iter().filter(|e| e.state == State::Failed).collect();
+    Entry::newest_first(&mut told);
+    told.splice(..0, entries.iter().filter(|e| e.state == State::Running));
+    let mut outputs = Vec::new();
+    for entry in told {
+        let output = super::logs::end(&root, &entry.action.id, END_SIZE)?;
+        outputs.extend((!output.is_empty()).then_some((entry, output)));
+        if outputs.len() == OUTPUTS {
+            break;
+        }
+    }
+    let (summary, entries, events, outputs) = (&summary, &entries, &events, &outputs);
+    Ok(digest::markdown(&digest::Whole { summary, desired, entries, events, outputs, now }))
+}
+
+fn of_action(cx: &Context, desired: &Desired, id: &ActionId) -> Result<String> {
     let shown = super::actions::show(cx, &cli::Show { id: id.clone() })?;
     let plan = shown.planned.as_ref().and_then(|p| p.plan.as_ref());
     let output = super::logs::end(&cx.root()?, id, OUTPUT_SIZE)?;
-    Ok(part::of_action(&shown.entry, plan, &output, cx.now()))
+    let host = desired.hosts.get(&desired.canonical(&shown.entry.action.node));
+    Ok(action::markdown(&shown.entry, plan, host, &output, cx.now()))
 }
 
 fn of_part(cx: &Context, desired: &Desired, node: &NodeName, service: Option<&ServiceName>) -> Result<String> {
@@ -83,7 +106,7 @@ fn of_part(cx: &Context, desired: &Desired, node: &NodeName, service: Option<&Se
         desired.canonical(&e.action.node) == node && (service.is_none() || e.action.service.as_ref() == service)
     });
     let summary = super::status::of(cx, desired)?;
-    let events = super::events::newest(cx, &node, service, EVENTS)?;
+    let events = super::events::newest(cx, Some(&node), service, EVENTS)?;
     let (node, summary, now) = (&node, &summary, cx.now());
     Ok(part::markdown(&part::Part { node, service, summary, host, errors, row, rows, entries, events, now }))
 }

@@ -26,6 +26,8 @@ const POLL: Duration = Duration::from_millis(500);
 const CONTEXT: usize = 10;
 /// Most events that are sorted at once: more are shown in parts.
 const SORTED: usize = 50_000;
+/// Most that are held at once where only the newest are wanted.
+const FEW: usize = 4096;
 const DAY_MS: i64 = 86_400_000;
 /// How long the files of a day are looked at again, as `observe` does.
 const RECENT_MS: i64 = 7 * DAY_MS;
@@ -114,7 +116,7 @@ pub fn stream(cx: &Context, args: &cli::Events, out: &mut (impl Write + AsFd)) -
     let last = args.last.or(args.follow.then_some(CONTEXT).filter(|_| since.is_none()));
     let mut browser = Browser::new(&root, since);
     let mut ring = VecDeque::new();
-    read(cx, &mut browser, &filter, |batch| match last {
+    read(cx, &mut browser, &filter, SORTED, |batch| match last {
         Some(last) => {
             ring.extend(batch);
             ring.drain(..ring.len().saturating_sub(last));
@@ -124,18 +126,18 @@ pub fn stream(cx: &Context, args: &cli::Events, out: &mut (impl Write + AsFd)) -
     })?;
     page.write(ring.into_iter().collect(), out)?;
     while args.follow && is_read(&out)? {
-        read(cx, &mut browser, &filter, |batch| page.write(batch, out))?;
+        read(cx, &mut browser, &filter, SORTED, |batch| page.write(batch, out))?;
     }
     Ok(())
 }
 
-/// Returns what changed on a node, or in one service on it, within the last day, newest first. What repeats the
-/// event before, and signs of life, are left out.
-pub fn newest(cx: &Context, node: &NodeName, service: Option<&ServiceName>, most: usize) -> Result<Vec<Shown>> {
+/// Returns what changed, everywhere or on a node or in one service on it, within the last day, newest first. What
+/// repeats the event before, and signs of life, are left out.
+pub fn newest(cx: &Context, node: Option<&NodeName>, service: Option<&ServiceName>, most: usize) -> Result<Vec<Shown>> {
     let root = cx.root()?;
     let since = Some(cx.now().plus_millis(-DAY_MS));
     let args = cli::Events {
-        select_node: Some(node.clone()),
+        select_node: node.cloned(),
         service: service.cloned(),
         kind: Vec::new(),
         since: None,
@@ -144,18 +146,26 @@ pub fn newest(cx: &Context, node: &NodeName, service: Option<&ServiceName>, most
         follow: false,
     };
     let filter = Filter { args: &args, nodes: names(cx, &args), since, until: None };
-    let (mut ring, mut said) = (VecDeque::new(), BTreeMap::new());
-    read(cx, &mut Browser::new(&root, since), &filter, |batch| {
+    let (mut newest, mut said) = (Vec::new(), BTreeMap::new());
+    read(cx, &mut Browser::new(&root, since), &filter, FEW, |batch| {
         for event in batch.into_iter().filter(|e| e.kind != "node_heartbeat") {
+            let of = (event.node.clone(), event.service.clone());
             let says = (event.status.clone(), event.reason.clone(), event.level, event.kind.clone());
-            if said.insert(event.service.clone(), says.clone()) != Some(says) {
-                ring.push_back(event);
+            if said.insert(of, says.clone()) != Some(says) {
+                newest.push(event);
             }
         }
-        ring.drain(..ring.len().saturating_sub(most));
+        // A day may come in several parts, file by file.
+        sort::by(&mut newest, order);
+        newest.drain(..newest.len().saturating_sub(most));
         Ok(())
     })?;
-    Ok(ring.into_iter().rev().collect())
+    newest.reverse();
+    Ok(newest)
+}
+
+fn order(a: &Shown, b: &Shown) -> std::cmp::Ordering {
+    (a.ts, &a.file, a.line).cmp(&(b.ts, &b.file, b.line))
 }
 
 /// Reads what is new, sorted by time within each day's folder.
@@ -163,6 +173,7 @@ fn read(
     cx: &Context,
     browser: &mut Browser<'_>,
     filter: &Filter<'_>,
+    most: usize,
     show: impl FnMut(Vec<Shown>) -> io::Result<()>,
 ) -> Result<()> {
     let recent = cx.now().plus_millis(-RECENT_MS).day();
@@ -170,7 +181,7 @@ fn read(
     let failed = std::cell::RefCell::new(Ok(()));
     let flush = || {
         let mut batch = batch.take();
-        sort::by(&mut batch, |a: &Shown, b: &Shown| (a.ts, &a.file, a.line).cmp(&(b.ts, &b.file, b.line)));
+        sort::by(&mut batch, order);
         if failed.borrow().is_ok() && !batch.is_empty() {
             *failed.borrow_mut() = (show.borrow_mut())(batch);
         }
@@ -179,7 +190,7 @@ fn read(
         if filter.fits(event) {
             batch.borrow_mut().extend(Shown::new(at, event));
         }
-        if batch.borrow().len() >= SORTED {
+        if batch.borrow().len() >= most {
             flush();
         }
     };

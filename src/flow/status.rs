@@ -18,6 +18,7 @@ use super::world::{Nodes, Services};
 
 mod make;
 mod sentences;
+mod things;
 
 pub use make::{disk, summarize};
 

@@ -3,14 +3,14 @@
 use super::reconcile::drift_table;
 use super::table::{cell, table, toned};
 use super::{Report, Style, Tone, clean};
-use crate::flow::status::{NodeLine, NodeStanding, Summary, count};
+use crate::flow::status::{NodeLine, NodeStanding, Summary};
 use crate::flow::time::span;
 
 impl Report for Summary {
     fn text(&self, style: Style) -> String {
         let mut text = verdict(self, style);
         text += &self.mirror.as_ref().map_or(String::new(), |m| format!("{}\n", clean(&m.words())));
-        for sentence in &self.attention {
+        for sentence in &self.things() {
             text += &format!("  {} {}\n", style.paint("!", Tone::Attention), clean(sentence));
         }
         text += &section(nodes(style, &self.node_lines));
@@ -33,15 +33,9 @@ fn section(text: String) -> String {
 }
 
 fn verdict(summary: &Summary, style: Style) -> String {
-    let services = format!("{} of {} healthy", summary.services.healthy, count(summary.services.total, "service"));
-    let nodes = count(summary.nodes.total, "node");
-    let (words, tone) = match summary.attention.len() {
-        0 => ("all quiet".to_owned(), Tone::Good),
-        1 => ("1 thing needs you".to_owned(), Tone::Attention),
-        n => (format!("{n} things need you"), Tone::Attention),
-    };
+    let tone = if summary.needs() == 0 { Tone::Good } else { Tone::Attention };
     let as_of = summary.as_of.map_or("no events yet".into(), |t| format!("as of {t}"));
-    format!("{}: {services} on {nodes}, {as_of}\n", style.paint(&style.bold(&words), tone))
+    format!("{}: {}, {as_of}\n", style.paint(&style.bold(&summary.verdict()), tone), summary.health())
 }
 
 fn nodes(style: Style, lines: &[NodeLine]) -> String {

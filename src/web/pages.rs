@@ -91,17 +91,22 @@ struct Page<'a> {
 
 /// Returns a page with the frame that all share.
 fn render(call: &Call<'_>, page: &Page<'_>, summary: Option<&Summary>, own: Value) -> Answer {
-    let needs = summary.map(overview::needs);
+    let needs = summary.map(Summary::needs);
     let frame = context! {
         base => call.app.base.clone(), name => page.name, csrf => call.who.as_ref().and_then(|w| w.csrf()),
         who => call.who.as_ref().map(|w| w.name.as_str()), digest => page.digest.clone(),
-        may_decide => call.who.as_ref().is_some_and(|w| w.kind == crate::store::tokens::TokenKind::Operator),
+        may_decide => may_decide(call),
         tone => summary.map_or("quiet", tone), needs, mirror => mirror(call),
         now => stamp(call.now, call.now), here => format!("{}{}", call.app.base, below_base(call.app, &call.request.head.path)),
     };
     let html = call.app.pages.render(page.template, context! { ..own, ..frame })?;
     let tag = format!("W/\"{:016x}\"", xxhash_rust::xxh3::xxh3_64(without_ages(&html).as_bytes()));
     Ok(tag_with(Response::new(200, HTML, html), tag))
+}
+
+/// Returns whether the one who asks may decide.
+fn may_decide(call: &Call<'_>) -> bool {
+    call.who.as_ref().is_some_and(|w| w.kind == crate::store::tokens::TokenKind::Operator)
 }
 
 /// Returns whom a mirror mirrors, and when that was heard; nothing on a control plane.

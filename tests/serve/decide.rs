@@ -73,6 +73,7 @@ fn a_plan_that_changed_since_the_page_was_drawn_is_not_approved() {
     let Some(browser) = Browser::start(Screen::PHONE, server.address) else { return };
     browser.log_in(&server.token(&["oskar"]));
     browser.go(&format!("/actions/{ID}"));
+    browser.script("Object.defineProperty(document, 'hidden', { value: true })");
     browser.tap(".decide button.guarded");
     server.home.put(
         "hosts/piha/services.yaml",
@@ -87,6 +88,165 @@ fn a_plan_that_changed_since_the_page_was_drawn_is_not_approved() {
     tap_twice(&browser, ".decide button.guarded");
     browser.wait_for(".history", "approved");
     assert_eq!(server.home.states(ID), [State::Approved]);
+}
+
+/// Gives `web` on `piha` another command for all that can be done to it; `db` beside it stays as it is.
+fn change_plans(server: &Server, command: &str) {
+    let service = |name: &str, command: &str| {
+        let recipes = format!("{{redeploy: [[\"{command}\"]], container_restart: [[\"{command}\"]]}}");
+        format!("  - name: {name}\n    runtime: command\n    recipes: {recipes}\n")
+    };
+    let services = format!("services:\n{}{}", service("web", command), service("db", "true"));
+    server.home.put("hosts/piha/services.yaml", services);
+}
+
+/// Queues an action of low risk, for which one tap is enough.
+fn restart(server: &Server, service: &str) -> String {
+    let run = server.home.run(&["request", "container_restart", "piha", service]);
+    assert_eq!(run.code, 0, "{run:?}");
+    format!("container-restart-piha-{service}")
+}
+
+#[test]
+fn a_plan_that_changes_on_an_open_page_is_said_and_wants_a_second_tap() {
+    let server = Server::with_web("");
+    let id = &restart(&server, "web");
+    let Some(browser) = Browser::start(Screen::PHONE, server.address) else { return };
+    browser.log_in(&server.token(&["oskar"]));
+    browser.go(&format!("/actions/{id}"));
+    assert_eq!(browser.text(".note"), "", "nothing changed yet");
+    change_plans(&server, "rm-all");
+    browser.wait_for(".note", "The plan changed: read it again");
+    assert_eq!(browser.text(".plan code"), "rm-all");
+    browser.tap(".decide button.go");
+    assert_eq!(server.home.states(id), [State::Pending], "one tap is not enough for a plan that was not read");
+    assert!(browser.text(".decide button.go").starts_with("Tap again"), "{}", browser.text(".decide"));
+    browser.tap(".decide button.go");
+    browser.wait_for(".history", "approved");
+    assert_eq!(server.home.states(id), [State::Approved]);
+}
+
+#[test]
+fn a_tap_before_the_page_has_followed_a_changed_plan_is_refused() {
+    let server = Server::with_web("");
+    let id = &restart(&server, "web");
+    let Some(browser) = Browser::start(Screen::PHONE, server.address) else { return };
+    browser.log_in(&server.token(&["oskar"]));
+    browser.go(&format!("/actions/{id}"));
+    // A page that nobody sees does not follow.
+    browser.script("Object.defineProperty(document, 'hidden', { value: true })");
+    change_plans(&server, "rm-all");
+    browser.tap(".decide button.go");
+    browser.wait_for("main", "plan");
+    assert_eq!(server.home.states(id), [State::Pending]);
+}
+
+#[test]
+fn a_second_tap_stays_possible_while_other_things_change_but_not_the_plan() {
+    let server = heard();
+    let Some(browser) = Browser::start(Screen::PHONE, server.address) else { return };
+    browser.log_in(&server.token(&["oskar"]));
+    browser.tap("details.row > summary");
+    // The five seconds of this are not to be over before the page has followed.
+    browser.script("window.setTimeout = () => 0");
+    let button = "details.row[open] button.guarded";
+    browser.tap(button);
+    server.home.create("redeploy-piha-later");
+    browser.wait(|b| b.script("return document.querySelectorAll('details.row').length") == json!(2));
+    assert!(browser.text(button).starts_with("Tap again to redeploy"), "{}", browser.text(button));
+    change_plans(&server, "rm-all");
+    browser.wait_for("details.row[open] .note", "The plan changed");
+    assert_eq!(browser.text(button), "Redeploy web on piha");
+}
+
+#[test]
+fn several_are_approved_as_they_were_ticked_whatever_arrives() {
+    let server = heard();
+    server.home.create("redeploy-piha-other");
+    change_plans(&server, "true");
+    let Some(browser) = Browser::start(Screen::DESK, server.address) else { return };
+    browser.log_in(&server.token(&["oskar"]));
+    browser.go("/actions?several#several");
+    let ticked = "return [...document.querySelectorAll('.pick :checked')].map(p => p.value.split(' ')[0])";
+    browser.tap("[data-several]");
+    browser.wait_for(".said", "tick");
+    browser.tap(&format!("[data-key=pick-{ID}] input"));
+    assert_eq!(browser.text("[data-several]"), "Approve 1: redeploy web on piha");
+    // What arrives is less risky, and so comes before all others.
+    let id = restart(&server, "db");
+    browser.wait(|b| b.script("return document.querySelectorAll('.pick').length") == json!(3));
+    assert_eq!(browser.script("return document.querySelector('.pick input').value.split(' ')[0]"), json!(id));
+    assert_eq!(browser.script(ticked), json!([ID]));
+    change_plans(&server, "rm-all");
+    browser.wait_for(&format!("[data-key=pick-{ID}] .note"), "The plan changed");
+    assert_eq!(browser.script(ticked), json!([]), "what was ticked was another plan");
+    browser.tap(&format!("[data-key=pick-{ID}] input"));
+    tap_twice(&browser, "[data-several]");
+    browser.wait(|b| b.path() == "/actions");
+    assert_eq!(server.home.states(ID), [State::Approved]);
+    for left in [&id, "redeploy-piha-other"] {
+        assert_eq!(server.home.states(left), [State::Pending], "{left}");
+    }
+}
+
+#[test]
+fn a_plan_further_down_comes_when_its_row_is_opened() {
+    let server = heard();
+    for n in 0..4 {
+        server.home.create(&format!("redeploy-piha-more-{n}"));
+    }
+    let last = "redeploy-piha-more-3";
+    let row = format!("[data-key={last}]");
+    let Some(browser) = Browser::start(Screen::PHONE, server.address) else { return };
+    browser.log_in(&server.token(&["oskar"]));
+    assert_eq!(browser.script(&format!("return document.querySelectorAll('{row} code').length")), json!(0));
+    browser.tap(&format!("{row} > summary"));
+    browser.wait_for(&format!("{row} .decide"), "Redeploy");
+    browser.write(&format!("{row} [name=reason]"), "no");
+    // It stays when the page follows, and follows a change of its own plan.
+    server.home.create("redeploy-piha-yet-more");
+    browser.wait(|b| b.script("return document.querySelectorAll('details.row').length") == json!(6));
+    let kept = browser.script(&format!("return document.querySelector('{row} [name=reason]').value"));
+    assert_eq!(kept, json!("no"));
+    tap_twice(&browser, &format!("{row} button.guarded"));
+    browser.wait(|b| b.path() == format!("/actions/{last}"));
+    assert_eq!(server.home.states(last), [State::Approved]);
+}
+
+#[test]
+fn an_open_page_says_what_the_server_answers_instead() {
+    let mut server = heard();
+    server.home.put("config.yaml", "serve: {read: token}\n");
+    server.terminate();
+    server.restart();
+    let Some(browser) = Browser::start(Screen::DESK, server.address) else { return };
+    browser.log_in(&server.token(&["oskar"]));
+    browser.go(&format!("/actions/{ID}"));
+    let file = server.home.at(&format!("actions/pending/{ID}.json"));
+    let away = server.home.at("away.json");
+    std::fs::rename(&file, &away).unwrap();
+    browser.wait_for(".lost", "no longer there");
+    std::fs::rename(&away, &file).unwrap();
+    browser.wait(|b| b.text(".lost").is_empty());
+    server.home.put("world/services.json", "{");
+    browser.wait_for(".lost", "The server answers 503");
+    std::fs::remove_file(server.home.at("world/services.json")).unwrap();
+    browser.wait(|b| b.text(".lost").is_empty());
+    assert_eq!(server.home.run(&["token", "revoke", "oskar"]).code, 0);
+    browser.wait_for(".lost", "You are logged out");
+    browser.tap(".lost a");
+    browser.log_in(&server.token(&["oskar-again"]));
+    assert_eq!(browser.path(), format!("/actions/{ID}"));
+}
+
+#[test]
+fn a_reader_is_told_that_its_token_may_look_only() {
+    let server = heard();
+    let cookie = format!("Cookie: {}", server.log_in(&server.token(&["leser", "--reader"])));
+    let page = server.send("GET", &format!("/actions/{ID}"), &[&cookie], "").body;
+    assert!(page.contains("may look only") && !page.contains("Log in to decide"), "{page}");
+    let login = server.send("GET", "/login", &[&cookie], "").body;
+    assert!(login.contains("logged in as leser") && !login.contains("type=\"password\""), "{login}");
 }
 
 #[test]

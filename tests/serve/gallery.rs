@@ -13,7 +13,7 @@ const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 
 /// The pages, one of each kind and each state of an action.
-pub const PAGES: [&str; 21] = [
+pub const PAGES: [&str; 22] = [
     "/",
     "/services",
     "/services/piha/mosquitto",
@@ -22,6 +22,7 @@ pub const PAGES: [&str; 21] = [
     "/nodes",
     "/actions",
     "/actions?state=failed",
+    "/actions?several",
     "/actions/container-restart-piha-mosquitto",
     "/actions/redeploy-nas-immich",
     "/actions/redeploy-nas-postgres",

@@ -32,6 +32,9 @@ fn no_page_is_wider_than_its_screen_and_axe_finds_nothing_serious() {
             browser.keep_picture(&format!("{}-{}", gallery::name(page), screen.name()));
             browser.script("for (const d of document.querySelectorAll('details')) d.open = true");
             check(&browser, &axe, page, screen);
+            if screen.width < 600 {
+                fingers(&browser, page);
+            }
         }
     }
     println!("pictures are in {}", pictures().display());
@@ -53,6 +56,19 @@ fn check(browser: &Browser, axe: &str, page: &str, screen: Screen) {
     for lesser in found {
         eprintln!("{page} at {}: {} {}", screen.name(), lesser["id"], lesser["nodes"]);
     }
+}
+
+/// Asserts that what is tapped is as high as a finger is wide, and that the page fits the smallest phone, too.
+fn fingers(browser: &Browser, page: &str) {
+    let low = "const all = 'nav a, .tabs a, button, .button, summary, .aside, .more a, .crumb a, main input:not([type=checkbox]), .pick label';\
+        return [...document.querySelectorAll(all)].filter(e => e.offsetWidth && e.getBoundingClientRect().height < 43.9)\
+            .map(e => e.outerHTML.slice(0, 120) + ' ' + e.getBoundingClientRect().height)";
+    assert_eq!(browser.script(low), json!([]), "{page}");
+    browser.resize(320, 844);
+    let wide = "return document.documentElement.scrollWidth <= 320 ? [] : [...document.querySelectorAll('body *')]\
+        .filter(e => e.getBoundingClientRect().right > 320).map(e => e.outerHTML.slice(0, 120))";
+    assert_eq!(browser.script(wide), json!([]), "{page}");
+    browser.resize(Screen::PHONE.width, 844);
 }
 
 /// Returns the source of axe-core, as a Python package carries it; nothing where that is not installed.

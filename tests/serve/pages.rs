@@ -41,7 +41,8 @@ fn several_are_approved_with_the_plans_that_were_shown() {
     }
     let cookie = server.log_in(&server.token(&["oskar"]));
     let csrf = server.csrf(&cookie);
-    let page = server.send("GET", "/actions", &[&format!("Cookie: {cookie}")], "").body;
+    let page = server.send("GET", "/actions?several", &[&format!("Cookie: {cookie}")], "").body;
+    assert_eq!(page.matches("class=\"plan\"").count(), 2, "each plan once: {page}");
     let picks: Vec<String> =
         page.split("name=\"pick\" value=\"").skip(1).map(|p| p.split('"').next().unwrap().replace(' ', "+")).collect();
     assert_eq!(picks.len(), 2, "{page}");
@@ -91,13 +92,54 @@ fn everything_lies_below_the_base_path() {
 }
 
 #[test]
-fn what_the_overview_of_four_nodes_weighs() {
+fn what_the_overview_of_four_nodes_and_eight_decisions_weighs() {
     let server = gallery::open("");
+    for service in ["grafana", "loki", "prometheus", "node-exporter"] {
+        assert_eq!(server.home.run(&["request", "redeploy", "chelsty-infra", service]).code, 0);
+    }
     let cookie = server.log_in(&server.token(&["oskar"]));
     let cookie = format!("Cookie: {cookie}");
-    let parts = ["/", "/assets/style.css", "/assets/page.js"].map(|p| server.send("GET", p, &[&cookie], "").body.len());
+    let get = |path: &str| server.send("GET", path, &[&cookie], "").body;
+    let page = get("/");
+    assert_eq!(page.matches("<details class=\"row\"").count(), 8, "{page}");
+    let parts = ["/", "/assets/style.css", "/assets/page.js"].map(|path| get(path).len());
     println!("html, css and js: {parts:?}, {} together", parts.iter().sum::<usize>());
-    assert!(parts.iter().sum::<usize>() <= 60 * 1024, "{parts:?}");
+    assert!(parts.iter().sum::<usize>() <= 60_000, "{parts:?}");
+    // Without scripts a plan that is left for later is a link away.
+    let later = page.split("data-later=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert!(page.contains(&format!("href=\"{later}\"")) && get(later).contains("name=\"digest\""), "{later}");
+    // Both lists tell what is most urgent first.
+    let order = |page: &str| -> Vec<String> {
+        page.split("<details class=\"row\" data-key=\"").skip(1).map(|r| r.split('"').next().unwrap().into()).collect()
+    };
+    assert_eq!(order(&page), order(&get("/actions")));
+}
+
+#[test]
+fn of_a_silent_node_it_is_said_how_its_services_were() {
+    let server = gallery::open("");
+    let overview = server.get("/").body;
+    let pill = overview.split("/services/vps/caddy").next().unwrap().rsplit("<a ").next().unwrap();
+    assert!(pill.contains("class=\"pill quiet\""), "{pill}");
+    let pill = overview.split("/services/vps/caddy").nth(1).unwrap().split("</a>").next().unwrap();
+    assert!(pill.contains("last heard healthy") && pill.contains("class=\"quiet\" d=\"M4"), "{pill}");
+    assert!(overview.contains("11 of 16 services healthy on 4 nodes, 3 not heard of"), "{overview}");
+    let service = server.get("/services/vps/caddy").body;
+    assert!(service.contains("last heard healthy") && service.contains("not heard of: vps is silent"), "{service}");
+    assert!(service.contains("href=\"/nodes#node-vps\""), "{service}");
+    let rows = server.get("/services").body;
+    let first = |of: &str| rows.find(&format!("/services/{of}\"")).unwrap();
+    assert!(first("piha/mosquitto") < first("chelsty-infra/grafana"), "what is not well comes first");
+    assert!(first("vps/caddy") < first("chelsty-infra/grafana"));
+}
+
+#[test]
+fn the_command_and_the_page_count_alike() {
+    let server = gallery::open("");
+    let status = server.home.run(&["status"]).out;
+    let verdict = status.split(':').next().unwrap().to_owned();
+    assert!(server.get("/").body.contains(&format!("<h1>{verdict}</h1>")), "{verdict}");
+    assert_eq!(verdict.split(' ').next(), Some(&*status.matches("\n  ! ").count().to_string()), "{status}");
 }
 
 #[test]

@@ -21,6 +21,43 @@ fn the_json_form_holds_the_same_text_and_its_size_is_bounded() {
 }
 
 #[test]
+fn tells_what_happened_last_and_what_can_be_done_about_it() {
+    let lab = Lab::new();
+    let failing = "[[sh, -c, \"echo error: denied >&2; exit 7\"]]";
+    lab.host("piha", format!("services: [{{name: web, runtime: command, recipes: {{redeploy: {failing}}}}}]\n"));
+    lab.ok(&["request", "redeploy", "piha", "web"]);
+    lab.ok(&["approve", "redeploy-piha-web"]);
+    assert_eq!(lab.run(&["execute"]).code, 4);
+    let whole = lab.ok(&["digest"]);
+    for told in [
+        "## Last lines of redeploy-piha-web, which is failed\n",
+        "\n    error: denied\n",
+        " piha action_failed web step_failed\n",
+        "- piha/web: command, no check\n",
+        "by execute via execute: step_failed: error: denied\n",
+    ] {
+        assert!(whole.contains(told), "{told}: {whole}");
+    }
+    assert!(!whole.contains("step_failed: step_failed"), "{whole}");
+    let action = lab.ok(&["digest", "--action", "redeploy-piha-web"]);
+    assert!(action.contains("\n## Desired state\n\n- web: command, no check\n"), "{action}");
+    assert!(action.contains("`hlctl reconcile` queues it again"), "{action}");
+    assert!(!action.contains("hlctl approve") && !action.contains("hlctl reject"), "it is over: {action}");
+}
+
+#[test]
+fn of_hundreds_of_services_every_part_has_its_place() {
+    let lab = Lab::new();
+    for node in 0..10 {
+        let names: Vec<String> = (0..40).map(|n| format!("service-{n}")).collect();
+        lab.host(&format!("node-{node}"), format!("services: [{}]\n", names.join(", ")));
+    }
+    let whole = lab.ok(&["digest"]);
+    assert!(whole.contains("400 services are desired: `hlctl digest --node NODE`"), "{whole}");
+    assert!(whole.contains("\n## What the operator may do\n") && whole.len() <= 32 * 1024, "{}", whole.len());
+}
+
+#[test]
 fn wrong_uses_say_what_to_do() {
     let mut lab = Lab::bare();
     lab.type_in("digest");

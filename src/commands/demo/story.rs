@@ -3,6 +3,7 @@
 
 use super::agent;
 use super::lab::{Lab, shell_word};
+use super::page::Page;
 use super::service::PAGE;
 use super::tell::Teller;
 use crate::commands::status;
@@ -22,16 +23,16 @@ pub struct End {
 
 /// Tells the story; where the reader takes part, the decision is theirs.
 pub fn tell(teller: &mut Teller, lab: &Lab, cx: &Context, takes_part: bool) -> Result<End> {
-    homelab(teller, lab, cx)?;
+    let page = homelab(teller, lab, cx)?;
     well(teller, lab, cx)?;
     broken(teller, lab, cx)?;
-    decided(teller, cx, takes_part)?;
+    decided(teller, cx, &page, takes_part)?;
     mended(teller)?;
     closed(teller, lab, cx)?;
     Ok(End { healthy: status::run(cx)?.healthy, turned_down: count(cx, State::Rejected)? > 0 })
 }
 
-fn homelab(teller: &mut Teller, lab: &Lab, cx: &Context) -> Result<()> {
+fn homelab(teller: &mut Teller, lab: &Lab, cx: &Context) -> Result<Page> {
     teller.chapter("A homelab of three nodes")?;
     teller.say(&format!(
         "Their services are small real processes; no Docker, no super-user, no network.\nEverything lies in {}",
@@ -51,13 +52,20 @@ fn homelab(teller: &mut Teller, lab: &Lab, cx: &Context) -> Result<()> {
         let services: Vec<String> = lab.services(node).iter().map(one).collect();
         teller.show(&format!("{node}: {}", services.join(", ")));
     }
-    Ok(())
+    let page = Page::open(cx)?;
+    teller.say("\nAll of it can be watched, and decided, in a browser while the demo lasts:");
+    teller.show(&login(&page));
+    Ok(page)
+}
+
+fn login(page: &Page) -> String {
+    format!("{}  # log in with {}", page.address, page.token)
 }
 
 fn well(teller: &mut Teller, lab: &Lab, cx: &Context) -> Result<()> {
     teller.chapter("All is well")?;
     teller.say("An agent on each node makes the checks and writes what it finds as events.");
-    teller.say("(Until hlctl has agents, the demo stands in for them.) One of these events:");
+    teller.say("(Here all three are one machine, and the demo looks for them.) One of these events:");
     for event in agent::report(lab, cx)?.iter().filter(|event| event.contains("mosquitto")) {
         teller.show(event);
     }
@@ -87,14 +95,15 @@ fn broken(teller: &mut Teller, lab: &Lab, cx: &Context) -> Result<()> {
     Ok(())
 }
 
-fn decided(teller: &mut Teller, cx: &Context, takes_part: bool) -> Result<()> {
+fn decided(teller: &mut Teller, cx: &Context, page: &Page, takes_part: bool) -> Result<()> {
     teller.chapter("You read and decide")?;
     teller.play("hlctl plan redeploy-vps-blog")?;
     teller.say("\nThe digest stands for exactly these commands. An approval pins it: should they\nbecome others before they run, they are not run.");
     if !takes_part {
         return teller.play("hlctl approve --all");
     }
-    teller.say("\nIt is your turn. Decide in another terminal, which shows you each plan:\n");
+    teller.say("\nIt is your turn. Decide on the page, or in another terminal; both show you each plan:\n");
+    teller.show(&login(page));
     teller.show(&format!("HLCTL_ROOT={} {} approve", shell_word(&cx.root)?, shell_word(&cx.exe)?));
     teller
         .say("\n(A no leaves it pending; `… reject ID --reason TEXT` turns it down. Ctrl-C ends the demo and removes");

@@ -1,13 +1,11 @@
-//! The digest of a part: one node, one service or one action, as Markdown, what is wrong with it first.
+//! The digest of a part: one node or one service, as Markdown, what is wrong with it first.
 
-use super::{RECENT, inline};
+use super::{RECENT, desired, event_line, inline, note};
 use crate::commands::events::Shown;
 use crate::flow::action::Action;
-use crate::flow::desired::{Connection, Host, HostError};
+use crate::flow::desired::{Host, HostError};
 use crate::flow::drift::DriftRow;
-use crate::flow::hostfile::{OnFailure, Service};
 use crate::flow::name::{NodeName, ServiceName};
-use crate::flow::plan::{Plan, describe};
 use crate::flow::status::{NodeStanding, Summary};
 use crate::flow::time::{Stamp, span};
 use crate::flow::world::{NodeRow, ServiceRow};
@@ -55,8 +53,13 @@ pub fn markdown(part: &Part<'_>) -> String {
     let ended = ended.into_iter().take(RECENT).map(|e| action_line(e, *now));
     text += &section("Ended actions, newest first", ended, "None.");
     text += &section("What was reported", reported(part), "Nothing was ever reported.");
-    text += &section("What changed in the last day, newest first", part.events.iter().map(event_line), "Nothing.");
-    text += &section("Desired state", desired(part), "Nobody desires it.");
+    text += &section(
+        "What changed in the last day, newest first",
+        part.events.iter().map(|e| event_line(e, false)),
+        "Nothing.",
+    );
+    let desired = part.host.map_or(Vec::new(), |host| desired::of(host, *service));
+    text += &section("Desired state", desired, "Nobody desires it.");
     let (target, request) = match service {
         Some(service) => (format!("{node}/{service}"), format!("`hlctl request redeploy {node} {service}`, ")),
         None => (node.to_string(), format!("`hlctl request disk_cleanup {node}`, ")),
@@ -123,7 +126,7 @@ fn action_line(entry: &Entry, now: Stamp) -> String {
     }
     if let Some(last) = entry.history().last() {
         line += &format!(", by {} via {}", inline(&last.by), last.via);
-        line += &last.note.as_ref().map_or(String::new(), |note| format!(": {}", inline(note)));
+        line += &note(entry).map_or(String::new(), |note| format!(": {note}"));
     }
     let told = result.iter().flat_map(|r| [r.reason.as_deref(), r.message.as_deref()]).flatten();
     line.extend(told.map(|told| format!("; {}", inline(told))));
@@ -155,96 +158,4 @@ fn reported(part: &Part<'_>) -> Vec<String> {
 
 fn details(json: &str) -> String {
     if json == "{}" { String::new() } else { format!("; details {}", inline(json)) }
-}
-
-fn event_line(event: &Shown) -> String {
-    let service = event.service.as_ref().map_or(String::new(), |service| format!(" {service}"));
-    let told = [event.status.as_deref(), event.reason.as_deref()].into_iter().flatten();
-    let told: String = told.map(|told| format!(" {}", inline(told))).collect();
-    format!("{} {}{service}{told}", event.ts, inline(&event.kind))
-}
-
-fn desired(part: &Part<'_>) -> Vec<String> {
-    let Some(host) = part.host else { return Vec::new() };
-    let mut lines = Vec::new();
-    if part.service.is_none() {
-        lines.push(match &host.connection {
-            Connection::Local => "the node is the control plane's own machine".to_owned(),
-            Connection::Ssh(destination) => format!("the node is reached over ssh as {}", inline(destination)),
-        });
-    }
-    let services = host.services.iter().filter(|s| part.service.is_none_or(|name| s.name == *name));
-    lines.extend(services.map(service_line));
-    lines
-}
-
-fn service_line(service: &Service) -> String {
-    let settings = &service.settings;
-    let mut line = format!("{}: {}", service.name, format!("{:?}", settings.runtime).to_lowercase());
-    if !settings.monitor {
-        line += ", not monitored";
-    }
-    line += &settings.compose.as_ref().map_or(String::new(), |path| format!(", project {}", inline(path.as_str())));
-    line += &settings
-        .check
-        .as_ref()
-        .map_or(", no check".into(), |check| format!(", checked by {}", inline(&without_user(&describe(check)))));
-    if !settings.depends_on.is_empty() {
-        let names = settings.depends_on.iter().map(|d| match &d.node {
-            Some(node) => format!("{node}/{}", d.service),
-            None => d.service.to_string(),
-        });
-        line += &format!(", after {}", names.collect::<Vec<_>>().join(" and "));
-    }
-    if settings.on_failure == OnFailure::Rollback {
-        line += ", rolled back where that fails";
-    }
-    line
-}
-
-/// Returns the text without the name and password of a URL in it.
-fn without_user(text: &str) -> String {
-    let Some((before, rest)) = text.split_once("://") else { return text.to_owned() };
-    let end = rest.find(['/', '?', '#', ' ']).unwrap_or(rest.len());
-    let host = rest[..end].rfind('@').map_or(0, |at| at + 1);
-    format!("{before}://{}", &rest[host..])
-}
-
-/// Returns the Markdown of one action: why, what runs, what happened, and the last lines of its output.
-pub fn of_action(entry: &Entry, plan: Option<&Plan>, output: &str, now: Stamp) -> String {
-    let Action { id, kind, attempt, drift, hints, result, node, service, .. } = &entry.action;
-    let target = service.as_ref().map_or(node.to_string(), |service| format!("{service} on {node}"));
-    let mut text = format!("# {id} is {} ({now})\n\n", entry.state);
-    text += &format!("- {kind} of {target}, risk {}, attempt {attempt}\n", kind.risk());
-    text += &drift.as_ref().map_or("- a person asked for it\n".into(), |d| {
-        let reason = d.reason.as_deref().map_or(String::new(), |r| format!(" ({r})"));
-        let found = d.detected_at.map_or(String::new(), |at| format!(", found {at}"));
-        format!("- because of {}{found}\n", inline(&format!("{}{reason}", d.kind)))
-    });
-    text.extend(hints.iter().map(|h| format!("- hint: {}\n", inline(h))));
-    if let Some(result) = result {
-        let told = [result.reason.as_deref(), result.message.as_deref()].into_iter().flatten().collect::<Vec<_>>();
-        text += &format!("- result: {}", if told.is_empty() { "well".into() } else { inline(&told.join(": ")) });
-        text += &result.exit_code.map_or("\n".into(), |code| format!(", exit code {code}\n"));
-    }
-    if let Some(plan) = plan {
-        text += "\n## Plan\n\n";
-        for (n, step) in plan.steps.iter().enumerate() {
-            let words = shlex::try_join(step.argv.iter().map(String::as_str)).unwrap_or_default();
-            text += &format!("{}. on {}: `{}`\n", n + 1, inline(&step.on), inline(&words));
-        }
-        text += &plan.verify.as_ref().map_or(String::new(), |v| format!("\nThen verified by {}.\n", inline(&v.check)));
-    }
-    text += "\n## History\n\n";
-    for line in entry.history() {
-        let note = line.note.as_deref().map_or(String::new(), |n| format!(": {}", inline(n)));
-        text += &format!("- {} {} by {} via {}{note}\n", line.at, line.to, inline(&line.by), line.via);
-    }
-    if !output.is_empty() {
-        text += "\n## Last lines of its output\n\n";
-        text.extend(output.lines().map(|line| format!("    {line}\n")));
-    }
-    text + &format!(
-        "\nWhat the operator may do: `hlctl approve {id}`, `hlctl reject {id} --reason TEXT`, `hlctl logs {id}`.\n"
-    )
 }

@@ -44,7 +44,7 @@ pub struct Change {
 /// What a strip says.
 #[derive(Debug, PartialEq, Eq)]
 struct Bars {
-    /// Each bar as bad as the worst in it.
+    /// Each bar as bad as the worst in it, and well only where it ended so.
     states: Vec<Option<bool>>,
     begin: Stamp,
     width: i64,
@@ -77,7 +77,8 @@ fn bars(marks: impl Iterator<Item = Mark>, now: Stamp, over: Span) -> Bars {
             worst = worst.zip(state).map(|(a, b)| a && b).or(worst).or(state);
         }
         tally(state, to.min(now).since(at).max(0));
-        states.push(worst);
+        // Where nothing was heard any more, a bar is not well up to its end.
+        states.push(if state.is_none() { worst.filter(|well| !well) } else { worst });
     }
     let words = match well_ms.checked_mul(100).and_then(|n| n.checked_div(known_ms)) {
         None => format!("nothing was heard in {}", over.words),
@@ -164,7 +165,7 @@ mod tests {
         let path = |tone: &str| line.get_attr(tone).unwrap().to_string();
         assert_eq!(
             (path("good"), path("bad"), path("quiet")),
-            ("M43 2h3".into(), String::new(), "M0 2h43M46 2h2".into())
+            ("M43 2h2".into(), String::new(), "M0 2h43M45 2h3".into())
         );
         assert_eq!(path("words"), "healthy all of the last day");
     }

@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use minijinja::{Value, context};
 
 use super::{Answer, Page, below_root, clean, queue, render, stamp, state, world};
-use crate::flow::action::ActionType;
 use crate::flow::lifecycle::State;
-use crate::flow::sort;
-use crate::flow::status::{NodeStanding, Pending, Summary, count};
+use crate::flow::status::{NodeStanding, Summary, count};
 use crate::flow::time::span;
 use crate::store::actions::{self, Entry};
 use crate::web::message::Refusal;
@@ -25,11 +23,10 @@ pub fn overview(call: &Call<'_>) -> Answer {
     let unheard: Vec<&str> =
         summary.node_lines.iter().filter(|n| n.standing == NodeStanding::NeverHeard).map(|n| n.node.as_str()).collect();
     let (mut rows, mut grouped): (Vec<Value>, BTreeMap<&str, Vec<Value>>) = Default::default();
-    let mut pending: Vec<&Entry> = listing.entries.iter().filter(|e| e.state == State::Pending).collect();
-    sort::by_key(&mut pending, |e| (e.action.kind != ActionType::ContainerRestart, e.since()));
-    for entry in pending {
-        let row = queue::pending_row(call, &summary, entry, &plans);
-        match unheard.iter().find(|n| **n == entry.action.node.as_str()) {
+    for entry in queue::most_urgent_first(&listing.entries) {
+        let node = unheard.iter().find(|n| **n == entry.action.node.as_str());
+        let row = queue::pending_row(call, &summary, entry, &plans, node.is_some() || rows.len() >= queue::INLINE);
+        match node {
             Some(node) => grouped.entry(node).or_default().push(row),
             None => rows.push(row),
         }
@@ -41,7 +38,7 @@ pub fn overview(call: &Call<'_>) -> Answer {
     Entry::newest_first(&mut ended);
     let own = context! {
         verdict => verdict(call, &summary), rows, grouped,
-        others => others(&summary).into_iter().map(|s| sentence(call, &summary, &listing.entries, s)).collect::<Vec<_>>(),
+        others => summary.others().iter().map(|s| sentence(call, &summary, &listing.entries, s)).collect::<Vec<_>>(),
         active => active.map(|e| queue::line(call, e)).collect::<Vec<_>>(),
         ended => ended.into_iter().take(RECENT).map(|e| queue::line(call, e)).collect::<Vec<_>>(),
         nodes => world::node_cards(call, &desired, &summary)?,
@@ -51,19 +48,6 @@ pub fn overview(call: &Call<'_>) -> Answer {
     };
     let page = Page { template: "overview.html", name: "overview", digest: Some(String::new()) };
     render(call, &page, Some(&summary), own)
-}
-
-/// Returns how many things need a person: each pending action once, with the drift that it would mend.
-pub fn needs(summary: &Summary) -> usize {
-    let rows = if summary.mirror.is_some() { 0 } else { summary.pending.len() };
-    rows + others(summary).len()
-}
-
-/// Returns the sentences that no pending action's row tells already.
-fn others(summary: &Summary) -> Vec<&str> {
-    // A mirror has no rows to decide on.
-    let told = |sentence: &str| summary.mirror.is_none() && summary.pending.iter().any(|p| is_about(sentence, p));
-    summary.attention.iter().map(String::as_str).filter(|s| !told(s)).collect()
 }
 
 /// Returns a sentence of `status` with what it means and where to go on from it.
@@ -90,41 +74,46 @@ fn sentence(call: &Call<'_>, summary: &Summary, entries: &[Entry], text: &str) -
             return context! { tone => "bad", word => clean(words), text => format!("{name} on {}", line.node), to };
         }
     }
-    let known = [("broken host file: ", "bad", "broken"), ("not an action: ", "attention", "odd file")];
-    let found = known.into_iter().find_map(|(begin, tone, word)| Some((text.strip_prefix(begin)?, tone, word)));
-    let (text, tone, word) = found.unwrap_or((text, "attention", "look"));
-    context! { tone, word, text => below_root(call, text) }
+    let disk_of = summary.node_lines.iter().find(|l| text.starts_with(&format!("the disk of {} is ", l.node)));
+    let to = disk_of.map(|line| format!("/nodes#node-{}", line.node));
+    let late = "what happened since is not known: is the timer running? systemctl list-timers, or the crontab, tells";
+    let why = (text.ends_with(" ago") || text.ends_with(" never ran")).then_some(late);
+    let (text, tone, word) = KNOWN
+        .iter()
+        .find_map(|(begin, end, tone, word)| {
+            let rest = text.strip_prefix(begin).filter(|_| text.ends_with(end))?;
+            Some((if begin.ends_with(": ") { rest } else { text }, *tone, *word))
+        })
+        .unwrap_or((text, "attention", "note"));
+    context! { tone, word, why, to, text => below_root(call, text) }
 }
 
-fn is_about(sentence: &str, pending: &Pending) -> bool {
-    let waits = sentence.strip_prefix(pending.id.as_str()).is_some_and(|r| r.starts_with(" waits for approval"));
-    let drift = match &pending.service {
-        Some(service) => sentence.starts_with(&format!("{service} on {} is ", pending.node)),
-        None => sentence.starts_with(&format!("the disk of {} is under pressure", pending.node)),
-    };
-    let failed = sentence.strip_prefix(pending.id.as_str()).is_some_and(|r| r.starts_with(" failed: "));
-    waits || drift || failed
-}
+/// How sentences begin and end, with their tone and a word for them; what is before a colon need not be repeated.
+const KNOWN: [(&str, &str, &str, &str); 12] = [
+    ("broken host file: ", "", "bad", "broken"),
+    ("not an action: ", "", "attention", "odd file"),
+    ("the disk of ", "", "attention", "disk full"),
+    ("there is no world yet", "", "attention", "no world"),
+    ("", " could not be read", "attention", "unreadable"),
+    ("", ": a node's clock is ahead", "attention", "clock"),
+    ("", " ago", "bad", "late"),
+    ("", " never ran", "bad", "late"),
+    ("observe failed", "", "bad", "failed"),
+    ("reconcile failed", "", "bad", "failed"),
+    ("execute failed", "", "bad", "failed"),
+    ("", ": remove one of the files", "attention", "twice"),
+];
 
 fn verdict(call: &Call<'_>, summary: &Summary) -> Value {
     let observed = summary.passes.get("observe").and_then(|p| p.last_finished);
-    let services = &summary.services;
-    let facts = format!(
-        "{} of {} healthy on {}",
-        services.healthy,
-        count(services.total, "service"),
-        count(summary.nodes.total, "node")
-    );
     let old = observed.filter(|at| call.now.since(*at) > crate::flow::status::OLD_PASS_MS);
     let is_empty = summary.as_of.is_none() && summary.nodes.total == 0;
-    let words = match (old, needs(summary)) {
-        _ if is_empty => "Nothing to watch yet".into(),
-        (Some(at), _) => format!("Nobody has looked for {}", span(call.now.since(at))),
-        (None, 0) => "All quiet".into(),
-        (None, 1) => "1 thing needs you".into(),
-        (None, n) => format!("{n} things need you"),
+    let words = match old {
+        _ if is_empty => "Nothing to watch yet".to_owned(),
+        Some(at) => format!("Nobody has looked for {}", span(call.now.since(at))),
+        None => summary.verdict(),
     };
-    context! { words, facts, looked => super::maybe_stamp(observed, call.now) }
+    context! { words, facts => summary.health(), looked => super::maybe_stamp(observed, call.now) }
 }
 
 fn passes(call: &Call<'_>, summary: &Summary) -> Vec<Value> {

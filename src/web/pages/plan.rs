@@ -34,7 +34,8 @@ fn with_commits(plan: &Plan, commits: Option<Value>) -> Value {
         .chunk_by(|a, b| a.phase == b.phase)
         .map(|steps| {
             let title = (plan.steps.len() > steps.len()).then(|| title(steps[0].phase));
-            context! { title, steps => steps.iter().map(|s| step(s, place.is_none())).collect::<Vec<_>>() }
+            let back = steps[0].phase == Phase::Rollback;
+            context! { title, back, steps => steps.iter().map(|s| step(s, place.is_none())).collect::<Vec<_>>() }
         })
         .collect();
     let verify = plan.verify.as_ref().map(|v| {
@@ -47,9 +48,7 @@ fn with_commits(plan: &Plan, commits: Option<Value>) -> Value {
         let after = if v.on_failure == "rollback" { ", else what ran before is restored" } else { "" };
         format!("healthy for {} within {}, {by}{after}", seconds(v.min_healthy_s), seconds(v.healthy_deadline_s))
     });
-    let run = plan.steps.iter().filter(|s| s.phase != Phase::Rollback);
-    let text: Vec<String> = run.map(|s| clean(&words(s).join(" "))).collect();
-    context! { digest => plan.digest.clone(), groups, place, verify, text => text.join(" && "), commits }
+    context! { digest => plan.digest.clone(), groups, place, verify, commits }
 }
 
 /// Returns where a step runs, and for how long at the most.

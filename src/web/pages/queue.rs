@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use minijinja::{Value, context};
 
-use super::{Answer, Page, below_root, clean, maybe_stamp, plan, render, stamp, state, state_tone, words};
+use super::{Answer, Page, below_root, clean, may_decide, maybe_stamp, plan, render, stamp, state, state_tone, words};
 use crate::cli;
 use crate::commands;
 use crate::commands::plan::Planned;
@@ -13,6 +13,7 @@ use crate::flow::desired::Desired;
 use crate::flow::drift::DriftKind;
 use crate::flow::lifecycle::State;
 use crate::flow::plan::Plan;
+use crate::flow::sort;
 use crate::flow::status::{Summary, count};
 use crate::flow::time::{Stamp, span};
 use crate::store::actions::{self, Entry};
@@ -25,6 +26,9 @@ const SHOWN: usize = 50;
 /// How much output an action's page shows; all of it is behind a link.
 const LOG_SHOWN: usize = 64 * 1024;
 
+/// How many pending rows carry their plan; that of the others is loaded when they are opened, or a link away.
+pub const INLINE: usize = 2;
+
 /// Plans by action.
 pub type Plans = BTreeMap<ActionId, Planned>;
 
@@ -34,26 +38,38 @@ pub fn plans(call: &Call<'_>, desired: &Desired) -> Result<Plans, Refusal> {
     Ok(report.plans.into_iter().map(|p| (p.id.clone(), p)).collect())
 }
 
+/// Returns the pending actions: what disturbs least and was asked first comes first.
+pub fn most_urgent_first(entries: &[Entry]) -> Vec<&Entry> {
+    let mut pending: Vec<&Entry> = entries.iter().filter(|e| e.state == State::Pending).collect();
+    sort::by_key(&mut pending, |e| (e.action.kind != ActionType::ContainerRestart, e.since()));
+    pending
+}
+
 /// Returns the list.
 pub fn actions(call: &Call<'_>) -> Answer {
     let (desired, summary) = state(call)?;
     let listing = actions::list(&call.app.root, &State::ALL).map_err(|e| Refusal::new(503, e.to_string()))?;
     let wanted = call.request.head.queries("state").into_iter().next().and_then(|s| s.parse::<State>().ok());
     let plans = plans(call, &desired)?;
+    let several = may_decide(call) && call.request.head.query.starts_with("several");
     let mut groups = Vec::new();
     for state in State::ALL.into_iter().filter(|s| wanted.is_none_or(|w| w == *s)) {
         let mut entries: Vec<&Entry> = listing.entries.iter().filter(|e| e.state == state).collect();
         let all = entries.len();
         Entry::newest_first(&mut entries);
         let rows: Vec<Value> = match state {
-            State::Pending => entries.iter().map(|e| pending_row(call, &summary, e, &plans)).collect(),
+            State::Pending => {
+                let all = most_urgent_first(&listing.entries).into_iter().enumerate();
+                all.map(|(n, e)| pending_row(call, &summary, e, &plans, !several && n >= INLINE)).collect()
+            }
             _ => entries.iter().take(SHOWN).map(|e| line(call, e)).collect(),
         };
         let more = all - rows.len();
         groups.push(context! { state => state.as_str(), tone => state_tone(state), all, more, rows });
     }
     let invalid: Vec<String> = listing.invalid.iter().map(|i| below_root(call, &i.to_string())).collect();
-    let own = context! { groups, invalid, several => call.request.head.query.starts_with("several"), wanted => wanted.map(State::as_str), states => State::ALL.map(State::as_str) };
+    let (wanted, states) = (wanted.map(State::as_str), State::ALL.map(State::as_str));
+    let own = context! { groups, invalid, several, wanted, states };
     let page = Page { template: "actions.html", name: "actions", digest: Some(String::new()) };
     render(call, &page, Some(&summary), own)
 }
@@ -92,8 +108,8 @@ fn lasts(summary: &Summary, action: &Action, now: Stamp) -> Option<String> {
     (ms >= 60_000).then(|| span(ms))
 }
 
-/// Returns a pending action as a row that opens to its plan.
-pub fn pending_row(call: &Call<'_>, summary: &Summary, entry: &Entry, plans: &Plans) -> Value {
+/// Returns a pending action as a row that opens to its plan, which may be left for later.
+pub fn pending_row(call: &Call<'_>, summary: &Summary, entry: &Entry, plans: &Plans, later: bool) -> Value {
     let action = &entry.action;
     let planned = plans.get(&action.id);
     context! {
@@ -102,7 +118,7 @@ pub fn pending_row(call: &Call<'_>, summary: &Summary, entry: &Entry, plans: &Pl
         risk => action.kind.risk().to_string(), guarded => action.kind.risk() == Risk::Guarded,
         attempt => action.attempt, since => maybe_stamp(entry.since(), call.now),
         lasts => lasts(summary, action, call.now), hints => action.hints.iter().map(|h| clean(h)).collect::<Vec<_>>(),
-        plan => planned.and_then(|p| plan::planned(p, call.now)),
+        plan => planned.and_then(|p| plan::planned(p, call.now)), later,
         error => planned.and_then(|p| p.error.as_deref()).map(clean),
     }
 }

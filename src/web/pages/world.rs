@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use minijinja::{Value, context};
 
-use super::history::{self, Span};
+use super::history::{self, Change, Mark, Span};
 use super::{Answer, Page, clean, maybe_stamp, render, state, words};
 use crate::commands;
 use crate::fail::Advised;
@@ -13,6 +13,7 @@ use crate::flow::lifecycle::State;
 use crate::flow::name::{NodeName, ServiceName};
 use crate::flow::sort;
 use crate::flow::status::{NodeLine, NodeStanding, Summary};
+use crate::flow::time::Stamp;
 use crate::flow::world::{self, Nodes, ServiceRow, Services};
 use crate::store;
 use crate::web::message::Refusal;
@@ -40,13 +41,46 @@ fn status_words(row: Option<&ServiceRow>) -> String {
     clean(&format!("{}{reason}", row.status))
 }
 
-/// Returns the tone of a service that is watched.
-fn tone(row: Option<&ServiceRow>, well: bool) -> &'static str {
-    match (well, row) {
-        (true, _) => "good",
-        (false, None) => "attention",
-        (false, Some(_)) => "bad",
+/// How a service that is watched is shown.
+struct Look {
+    tone: &'static str,
+    words: String,
+    /// Since when nothing was heard of it, where its node is silent: it is known how it was, not how it is.
+    unheard: Option<Stamp>,
+}
+
+impl Look {
+    fn new(call: &Call<'_>, line: Option<&NodeLine>, row: Option<&ServiceRow>, well: bool) -> Look {
+        let last = line.filter(|l| l.standing == NodeStanding::Silent).and(row).map(|row| row.last_event);
+        let unheard = last.filter(|at| call.now.since(*at) > silent_after(call));
+        let tone = match (well, row, unheard) {
+            (true, _, Some(_)) => "quiet",
+            (true, _, None) => "good",
+            (false, None, _) => "attention",
+            (false, Some(_), _) => "bad",
+        };
+        let words = status_words(row);
+        Look { tone, words: if unheard.is_some() { format!("last heard {words}") } else { words }, unheard }
     }
+}
+
+fn silent_after(call: &Call<'_>) -> i64 {
+    i64::try_from(call.app.config.silent_after.as_millis()).unwrap_or(i64::MAX / 2)
+}
+
+/// Returns what the silence of a node says of its services: from then on nothing is known.
+fn silence(call: &Call<'_>, line: Option<&NodeLine>) -> Option<Mark> {
+    let seen = line.filter(|l| l.standing == NodeStanding::Silent)?.last_seen?;
+    Some(Mark { at: seen.plus_millis(silent_after(call)), well: None })
+}
+
+/// Returns the strip of a service's last day.
+fn day(call: &Call<'_>, days: &mut Days, line: &NodeLine, name: &ServiceName, row: Option<&ServiceRow>) -> Value {
+    let mut marks = days.remove(&(line.node.clone(), name.clone())).unwrap_or_default();
+    marks.extend(row.map(past::of_row).unwrap_or_default());
+    marks.extend(silence(call, Some(line)));
+    sort::by(&mut marks, Ord::cmp);
+    history::line(&marks, call.now)
 }
 
 /// Returns the nodes as cards.
@@ -71,11 +105,10 @@ fn card(
         .iter()
         .map(|(name, _, well)| {
             let row = rows.get(line.node.as_str(), name.as_str());
-            let tone = tone(row, *well);
-            let mut marks = days.remove(&(line.node.clone(), name.clone())).unwrap_or_default();
-            marks.extend(row.map(past::of_row).unwrap_or_default());
-            sort::by(&mut marks, Ord::cmp);
-            context! { name => name.as_str(), words => status_words(row), tone, day => history::line(&marks, call.now) }
+            let look = Look::new(call, Some(line), row, *well);
+            let heard = maybe_stamp(look.unheard, call.now);
+            let day = day(call, days, line, name, row);
+            context! { name => name.as_str(), words => look.words, heard, tone => look.tone, day }
         })
         .collect();
     let well = line.services.iter().filter(|(_, _, well)| *well).count();
@@ -101,18 +134,24 @@ pub fn nodes(call: &Call<'_>) -> Answer {
 pub fn services(call: &Call<'_>) -> Answer {
     let (desired, summary) = state(call)?;
     let (services, _) = world_of(call, &desired)?;
+    let mut days = call.app.pasts.all(&call.app.root, &desired, call.now);
     let mut rows = Vec::new();
     for line in &summary.node_lines {
         for (name, _, well) in &line.services {
             let row = services.get(line.node.as_str(), name.as_str());
-            let tone = tone(row, *well);
-            rows.push(context! {
-                node => line.node.as_str(), service => name.as_str(), words => status_words(row), tone,
+            let look = Look::new(call, Some(line), row, *well);
+            let own = context! {
+                node => line.node.as_str(), service => name.as_str(), words => look.words, tone => look.tone,
+                heard => maybe_stamp(look.unheard, call.now), day => day(call, &mut days, line, name, row),
                 at => maybe_stamp(row.map(|r| r.last_event), call.now),
                 healthy_at => maybe_stamp(row.and_then(|r| r.last_healthy), call.now),
-            });
+            };
+            rows.push((["bad", "attention", "quiet"].iter().position(|t| *t == look.tone).unwrap_or(3), own));
         }
     }
+    // What is not well first.
+    sort::by_key(&mut rows, |(rank, _)| *rank);
+    let rows: Vec<Value> = rows.into_iter().map(|(_, row)| row).collect();
     let listed: BTreeSet<(&str, &str)> = summary
         .node_lines
         .iter()
@@ -147,16 +186,22 @@ pub fn service(call: &Call<'_>) -> Answer {
         return Err(unknown());
     }
     let summary = commands::status::of(&call.app.cx, &desired)?;
-    let (past, cut) = call.app.pasts.single(&call.app.root, &desired, &node, &service, call.now);
+    let line = summary.node_lines.iter().find(|l| l.node == node);
+    let look = Look::new(call, line, row, row.is_some_and(ServiceRow::is_healthy));
+    let (mut past, cut) = call.app.pasts.single(&call.app.root, &desired, &node, &service, call.now);
+    let quiet = |mark| Change { mark, words: format!("not heard of: {node} is silent") };
+    past.extend(silence(call, line).map(quiet));
+    sort::by(&mut past, Ord::cmp);
     let drift = summary.drift.iter().find(|d| d.node == node && d.service.as_ref() == Some(&service));
     let mut others: Vec<_> =
         store::actions::list(&call.app.root, &State::ALL).map_err(|e| Refusal::new(503, e.to_string()))?.entries;
     others.retain(|e| e.action.is_about(&node, Some(&service)));
     sort::by_key(&mut others, |e| std::cmp::Reverse(e.since()));
+    let status = row.map_or("missing".into(), |r| clean(&r.status));
     let own = context! {
         node => node.as_str(), service => service.as_str(),
-        status => row.map_or("missing".into(), |r| clean(&r.status)),
-        tone => tone(row, row.is_some_and(ServiceRow::is_healthy)),
+        status => if look.unheard.is_some() { format!("last heard {status}") } else { status },
+        tone => look.tone, unheard => look.unheard.is_some(),
         reason => row.and_then(|r| r.reason.as_deref()).map(words::reason).map(clean),
         at => maybe_stamp(row.map(|r| r.last_event), call.now),
         healthy_at => maybe_stamp(row.and_then(|r| r.last_healthy), call.now),

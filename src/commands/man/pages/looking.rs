@@ -78,7 +78,7 @@ pub const PAGES: &[Page] = &[
         text: &[
             "Prints the world, the drift and the queue as Markdown, short enough to paste into a chat or a ticket; with \
              `--node`, `--service` and `--action` only what is about these: what is wrong, what was reported, what changed in \
-             the last day, the plan, the end of the output. Secrets are masked. Where it would be longer than `--max`, it is \
+             the last day, the plan, the end of the output, the desired state. Secrets are masked. Where it would be longer than `--max`, it is \
              cut, and says so.",
         ],
         examples: &[
@@ -97,8 +97,9 @@ pub const PAGES: &[Page] = &[
             "Plays a homelab in a temporary folder, with small real processes as services. It runs the real passes, kills \
              one service, damages a file of another and wishes for a third, and goes through drift, plan, approval, \
              execution and healing. It needs no Docker, no super-user and no network, and touches nothing outside of its \
-             folder. Until hlctl has agents, it writes the events of its nodes itself, from the services' own checks.",
-            "At a terminal it says which command to type in another one and waits until nothing is pending any more. \
+             folder. All nodes are this machine, so that it makes the checks of their agents itself.",
+            "Its page is served at a free port of 127.0.0.1 while it lasts; it prints the address and a token to log in with. \
+             At a terminal it waits until nothing is pending any more: decide on the page, or by the command that it prints. \
              `--script`, or no terminal, goes through without asking. At the end, and on Ctrl-C and SIGTERM, its processes \
              and its folder are removed; `--keep` leaves both, and says where they are. Its services end when their folder \
              is removed. With `--json` the commands' own JSON goes to stdout and the story to stderr.",
