@@ -45,7 +45,7 @@ fn is_json(text: &str) {
 
 /// A line and a document of one event are the same, and cutting what was read in two changes nothing.
 fn one_by_one(bytes: &[u8]) {
-    let source = Source { file: "events/2026-11-23/a.json".into(), path: "2026-11-23/a.json".into() };
+    let source = Source { path: "2026-11-23/a.json".into(), packing: "" };
     let horizon = Stamp::from_millis(1_795_418_000_000);
     let (mut whole, mut first, mut second) = (Intake::default(), Intake::default(), Intake::default());
     for (number, line) in bytes.split(|b| *b == b'\n').enumerate() {
