@@ -91,6 +91,11 @@ impl App {
         self.config.serve.trusted_proxies.iter().any(|p| p.to_canonical() == peer)
     }
 
+    /// Returns the client's address, whatever proxy it came through.
+    fn client(&self, head: &Head) -> IpAddr {
+        access::client(self, head)
+    }
+
     /// Returns the largest body that a request may have.
     fn body_limit(&self, head: &Head) -> usize {
         routes::body_limit(self, head)
@@ -157,6 +162,6 @@ fn dress(response: Response) -> Response {
 }
 
 /// Locks; what a handler that panicked left behind is as good as what it found.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

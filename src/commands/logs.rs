@@ -17,6 +17,9 @@ use crate::store::root::Root;
 use crate::store::transition::NotDone;
 use crate::view::{Report, Style, clean_lines};
 
+mod pieces;
+pub use pieces::Pieces;
+
 /// How often a growing log is looked at.
 const POLL: Duration = Duration::from_millis(200);
 
@@ -48,14 +51,7 @@ pub fn whole(cx: &Context, args: &cli::Logs) -> Result<LogReport> {
 /// Returns the last whole lines of the output of an action's last execution, harmless to show; nothing where it never
 /// ran.
 pub fn end(root: &Root, id: &ActionId, max: usize) -> std::io::Result<String> {
-    let dir = root.logs(id);
-    let Some(started) = read::executions(&dir)?.pop() else { return Ok(String::new()) };
-    let bytes = read::read(&dir, &started)?;
-    let mut start = bytes.len().saturating_sub(max);
-    if start > 0 {
-        start += bytes[start..].iter().position(|b| *b == b'\n').map_or(0, |at| at + 1);
-    }
-    Ok(clean_lines(&String::from_utf8_lossy(&bytes[start..])))
+    Pieces::of(root, id, max)?.collect()
 }
 
 /// Writes the output of the last execution as it is, or harmless for a terminal; with `--follow` until it ends.

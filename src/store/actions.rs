@@ -99,21 +99,24 @@ pub fn path(root: &Root, state: State, id: &ActionId) -> PathBuf {
 /// Lists the actions of some states. A file that is none is reported and skipped.
 pub fn list(root: &Root, states: &[State]) -> io::Result<Listing> {
     let mut listing = Listing::default();
-    for state in states {
-        for (name, path) in names(root, *state)? {
-            match id_of(&name) {
-                Err(cause) => listing.invalid.push(Invalid { path, cause }),
-                Ok(id) => match read(root, *state, &id) {
-                    Ok(Some(entry)) => listing.entries.push(entry),
-                    Ok(None) => {}
-                    Err(invalid) => listing.invalid.push(invalid),
-                },
-            }
-        }
-    }
+    each(root, states, |read| match read {
+        Ok(entry) => listing.entries.push(entry),
+        Err(invalid) => listing.invalid.push(invalid),
+    })?;
     sort::by(&mut listing.entries, |a, b| (&a.action.id, a.state).cmp(&(&b.action.id, b.state)));
     sort::by(&mut listing.invalid, |a, b| a.path.cmp(&b.path));
     Ok(listing)
+}
+
+/// Reads the actions of some states one after the other, in no order, so that not all have to be held.
+pub fn each(root: &Root, states: &[State], mut found: impl FnMut(Result<Entry, Invalid>)) -> io::Result<()> {
+    for state in states {
+        for (name, path) in names(root, *state)? {
+            let read = id_of(&name).map_err(|cause| Invalid { path, cause }).and_then(|id| read(root, *state, &id));
+            read.transpose().into_iter().for_each(&mut found);
+        }
+    }
+    Ok(())
 }
 
 /// Returns how many files each state holds, without reading them.

@@ -20,7 +20,9 @@ use crate::store::tokens::{self, Token, TokenKind};
 /// The cookie that holds a session.
 pub const COOKIE: &str = "hlctl_session";
 
-/// Wrong tokens that one address may send in a minute, and all addresses together.
+/// Wrong tokens that one address may send in a minute, and all addresses together: more are refused with 429 and not
+/// written down. A right one is let in all the same: no pace is enough to guess one, and nobody is to lock the operator
+/// out.
 const GUESSES: u32 = 10;
 const ALL_GUESSES: u32 = 60;
 const WINDOW_MS: i64 = 60_000;

@@ -1,15 +1,14 @@
 //! The HTTP engine: connections, their limits and their end, on a single-threaded runtime. Handlers are blocking
 //! functions on a small capped pool. Only this room names hyper or tokio.
 
-use std::borrow::Cow;
 use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::{Body as _, Bytes, Incoming};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
 use hyper::header::HeaderValue;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -17,18 +16,21 @@ use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWrite;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::App;
 use super::lock;
-use super::message::{Body, Head, Refusal, Request, Response};
+use super::message::{Head, Refusal, Request, Response};
 
 mod census;
+mod heading;
 mod pace;
+mod sent;
 
-use census::{Census, Place};
-use pace::{Guarded, LINGER_TIME, Pace, Phase, too_late};
+use census::{Census, Freight, Share};
+use pace::{Guarded, LINGER_TIME, Pace, too_late};
+use sent::Sent;
 
 /// Largest head, in bytes (contract section 8).
 const MAX_HEAD: usize = 16 * 1024;
@@ -37,14 +39,14 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 const DRAIN_TIME: Duration = Duration::from_secs(10);
 /// Threads for handlers.
 const POOL: usize = 4;
-/// From how many KiB on an answer is a large one, and how many KiB of these may be on their way together: a client
-/// that does not read holds what it asked for.
-const LARGE: usize = 32;
-const LARGE_TOGETHER: usize = 8 * 1024;
+/// How much of an answer the kernel takes of one connection: what it took counts as taken by the client.
+const SEND_BUFFER: usize = 128 * 1024;
 
 /// Answers requests until SIGTERM or SIGINT; then those in work are ended.
 pub fn run(app: Arc<App>, listener: std::net::TcpListener) -> io::Result<()> {
     listener.set_nonblocking(true)?;
+    // The connections have it from their listener.
+    rustix::net::sockopt::set_socket_send_buffer_size(&listener, SEND_BUFFER)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
@@ -61,16 +63,17 @@ async fn accept(app: Arc<App>, listener: std::net::TcpListener) -> io::Result<()
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (stop, stopping) = watch::channel(false);
-    let large = Arc::new(Semaphore::new(LARGE_TOGETHER));
-    let census = Arc::new(Census::new(census::connections_allowed()));
+    let freight = Freight::default();
+    let census = Census::new();
     let mut beats = super::notify::watchdog().map(tokio::time::interval);
     let _ = super::notify::ready();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    let Some(place) = census.place(peer, app.trusts(peer.ip().to_canonical())) else { continue };
-                    let door = Door { app: app.clone(), peer: peer.ip().to_canonical(), large: large.clone() };
+                    let peer = peer.ip().to_canonical();
+                    let Some(place) = census.place(peer, app.trusts(peer)) else { continue };
+                    let door = Door { app: app.clone(), peer, freight: freight.clone() };
                     tokio::spawn(connection(door, stream, place, stopping.clone()));
                 }
                 // Descriptors or memory are used up: those that are connected go on and will free some.
@@ -104,13 +107,13 @@ async fn next(beats: &mut Option<tokio::time::Interval>) {
 struct Door {
     app: Arc<App>,
     peer: IpAddr,
-    /// KiB of large answers that may still set out.
-    large: Arc<Semaphore>,
+    /// What large answers are on their way.
+    freight: Freight,
 }
 
-async fn connection(door: Door, stream: TcpStream, _place: Place, mut stopping: watch::Receiver<bool>) {
+async fn connection(door: Door, stream: TcpStream, _place: Share, mut stopping: watch::Receiver<bool>) {
     let _ = stream.set_nodelay(true);
-    let pace = Arc::new(Mutex::new(Pace::new()));
+    let pace = Arc::new(Mutex::new(Pace::new(Instant::now())));
     let guarded = Guarded::new(stream, pace.clone());
     let service = {
         let pace = pace.clone();
@@ -147,9 +150,8 @@ async fn answer(
     door: Door,
     pace: Arc<Mutex<Pace>>,
     request: hyper::Request<Incoming>,
-) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
-    let Door { app, peer, large } = door;
-    lock(&pace).enter(Phase::Working);
+) -> Result<hyper::Response<Sent>, Infallible> {
+    let Door { app, peer, freight } = door;
     let (parts, body) = request.into_parts();
     let head = Head {
         method: parts.method.as_str().to_owned(),
@@ -159,15 +161,20 @@ async fn answer(
         headers: parts.headers.iter().map(|(n, v)| (n.as_str().to_owned(), v.as_bytes().to_vec())).collect(),
         peer,
     };
-    let ambiguous = head.header("transfer-encoding").is_some() && lock(&pace).is_ambiguous();
-    let as_page = app.is_page(&head);
+    let encoded = head.header("transfer-encoding").is_some();
+    let ambiguous = lock(&pace).answer(body.size_hint().exact(), Instant::now()) && encoded;
+    let (client, as_page) = (app.client(&head), app.is_page(&head));
     let (response, ends) = match respond(&app, head, ambiguous, body).await {
-        Ok(response) => (response, false),
+        // Where a body of chunks ends is hyper's secret.
+        Ok(response) => (response, encoded),
         Err(refusal) => (app.refuse(&refusal, as_page), true),
     };
-    lock(&pace).enter(Phase::Writing);
-    let sent = convert(response, &large).map_err(|refusal| app.refuse(&refusal, as_page));
-    let mut sent = sent.or_else(|refused| convert(refused, &large)).unwrap_or_default();
+    lock(&pace).send(Instant::now());
+    let (response, share) = match sent::room(&response, client, &freight) {
+        Ok(share) => (response, share),
+        Err(refusal) => (app.refuse(&refusal, as_page), None),
+    };
+    let mut sent = sent::convert(response, share, &pace);
     if ends {
         sent.headers_mut().insert(hyper::header::CONNECTION, HeaderValue::from_static("close"));
     }
@@ -219,56 +226,4 @@ async fn in_pool<T: Send + 'static>(
     let app = app.clone();
     let done = tokio::task::spawn_blocking(move || work(&app)).await;
     done.unwrap_or_else(|_| Err(Refusal::new(500, "this request met a bug in hlctl")))
-}
-
-/// Makes hyper's response; refuses where too many large ones are on their way.
-fn convert(response: Response, large: &Arc<Semaphore>) -> Result<hyper::Response<Full<Bytes>>, Refusal> {
-    let body = match response.body {
-        Body::Static(bytes) => Bytes::from_static(bytes),
-        Body::Owned(bytes) if bytes.len() / 1024 >= LARGE => {
-            // One alone may always set out.
-            let size = u32::try_from((bytes.len() / 1024).min(LARGE_TOGETHER)).unwrap_or(u32::MAX);
-            let place = large
-                .clone()
-                .try_acquire_many_owned(size)
-                .map_err(|_| Refusal::new(429, "too many large answers are on their way").with("retry-after", "5"))?;
-            Bytes::from_owner(Large { bytes, _place: place })
-        }
-        Body::Owned(bytes) => Bytes::from(bytes),
-        Body::Shared(bytes) => Bytes::from_owner(SharedBytes(bytes)),
-    };
-    let mut made = hyper::Response::new(Full::new(body));
-    *made.status_mut() =
-        hyper::StatusCode::from_u16(response.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in response.headers {
-        let value = match value {
-            Cow::Borrowed(value) => Ok(HeaderValue::from_static(value)),
-            Cow::Owned(value) => HeaderValue::try_from(value),
-        };
-        if let Ok(value) = value {
-            made.headers_mut().append(name, value);
-        }
-    }
-    Ok(made)
-}
-
-/// A large answer, which has its place among those on their way until it is sent or given up.
-struct Large {
-    bytes: Vec<u8>,
-    _place: OwnedSemaphorePermit,
-}
-
-impl AsRef<[u8]> for Large {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-/// Lets a response share its bytes with a cache.
-struct SharedBytes(Arc<Vec<u8>>);
-
-impl AsRef<[u8]> for SharedBytes {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
 }

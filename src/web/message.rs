@@ -1,11 +1,15 @@
 //! Requests and responses as the handlers see them: plain values, whatever engine carries them.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 use serde_json::json;
+
+use super::lock;
 
 /// What stands before a request's body.
 #[derive(Debug, Clone)]
@@ -82,16 +86,41 @@ pub enum Body {
     Owned(Vec<u8>),
     /// Kept for others that ask the same.
     Shared(Arc<Vec<u8>>),
+    /// Read as it is sent.
+    Pieces(Pieces),
 }
 
 impl Body {
-    /// Returns the bytes.
+    /// Returns the bytes that are at hand.
     pub fn bytes(&self) -> &[u8] {
         match self {
             Self::Static(bytes) => bytes,
             Self::Owned(bytes) => bytes,
             Self::Shared(bytes) => bytes,
+            Self::Pieces(_) => &[],
         }
+    }
+}
+
+/// What is too large to be held as a whole: each piece is read when the one before is on its way.
+#[derive(Clone)]
+pub struct Pieces(Arc<Mutex<dyn Iterator<Item = io::Result<String>> + Send>>);
+
+impl Pieces {
+    /// Makes a body of pieces.
+    pub fn new(pieces: impl Iterator<Item = io::Result<String>> + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(pieces)))
+    }
+
+    /// Reads the next piece.
+    pub fn next(&self) -> Option<io::Result<String>> {
+        lock(&self.0).next()
+    }
+}
+
+impl fmt::Debug for Pieces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pieces")
     }
 }
 
@@ -104,6 +133,8 @@ pub struct Response {
     pub headers: Vec<(&'static str, Cow<'static, str>)>,
     /// The body.
     pub body: Body,
+    /// Whether it is for somebody who showed a token: what strangers hold is not to take its room.
+    pub is_for_known: bool,
 }
 
 /// The media type of JSON.
@@ -114,7 +145,12 @@ pub const HTML: &str = "text/html; charset=utf-8";
 impl Response {
     /// Makes a response with a body of some type.
     pub fn new(status: u16, media: &'static str, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, headers: vec![("content-type", media.into())], body: Body::Owned(body.into()) }
+        Self::of(status, media, Body::Owned(body.into()))
+    }
+
+    /// Makes a response with a body of some other kind.
+    pub fn of(status: u16, media: &'static str, body: Body) -> Self {
+        Self { status, headers: vec![("content-type", media.into())], body, is_for_known: false }
     }
 
     /// Makes a response of JSON in one line.
@@ -152,7 +188,7 @@ pub fn unless_known(head: &Head, response: Response) -> Response {
         return response;
     }
     let headers = response.headers.into_iter().filter(|(name, _)| *name != "content-type");
-    Response { status: 304, headers: headers.collect(), body: Body::Static(b"") }
+    Response { status: 304, headers: headers.collect(), body: Body::Static(b""), ..response }
 }
 
 /// Why a request is not answered as it was meant.
@@ -166,7 +202,7 @@ pub struct Refusal {
     pub advice: Option<String>,
     /// A header that says more to a program.
     pub header: Option<(&'static str, String)>,
-    /// The path that was asked for, where that is known.
+    /// The path that was asked for, with its query, where that is known.
     pub path: String,
 }
 
@@ -185,6 +221,10 @@ impl Refusal {
     /// Returns the refusal of this request.
     pub fn at(mut self, head: &Head) -> Self {
         self.path.clone_from(&head.path);
+        if !head.query.is_empty() {
+            self.path += "?";
+            self.path += &head.query;
+        }
         self
     }
 

@@ -75,9 +75,7 @@ pub fn script(_: &Call<'_>) -> Answer {
 }
 
 fn asset(media: &'static str, text: &'static str) -> Response {
-    let mut response = Response::new(200, media, "");
-    response.body = Body::Static(text.as_bytes());
-    super::api::tagged(response)
+    super::api::tagged(Response::of(200, media, Body::Static(text.as_bytes())))
 }
 
 /// What a page is about, beside its own content.
@@ -97,7 +95,7 @@ fn render(call: &Call<'_>, page: &Page<'_>, summary: Option<&Summary>, own: Valu
         who => call.who.as_ref().map(|w| w.name.as_str()), digest => page.digest.clone(),
         may_decide => may_decide(call),
         tone => summary.map_or("quiet", tone), needs, mirror => mirror(call),
-        now => stamp(call.now, call.now), here => format!("{}{}", call.app.base, below_base(call.app, &call.request.head.path)),
+        now => stamp(call.now, call.now), here => format!("{}{}", call.app.base, here(call)),
     };
     let html = call.app.pages.render(page.template, context! { ..own, ..frame })?;
     let tag = format!("W/\"{:016x}\"", xxhash_rust::xxh3::xxh3_64(without_ages(&html).as_bytes()));
@@ -107,6 +105,13 @@ fn render(call: &Call<'_>, page: &Page<'_>, summary: Option<&Summary>, own: Valu
 /// Returns whether the one who asks may decide.
 fn may_decide(call: &Call<'_>) -> bool {
     call.who.as_ref().is_some_and(|w| w.kind == crate::store::tokens::TokenKind::Operator)
+}
+
+/// Returns the address of the page itself, below the base path.
+fn here(call: &Call<'_>) -> String {
+    let head = &call.request.head;
+    let mark = if head.query.is_empty() { "" } else { "?" };
+    format!("{}{mark}{}", below_base(call.app, &head.path), head.query)
 }
 
 /// Returns whom a mirror mirrors, and when that was heard; nothing on a control plane.
@@ -133,12 +138,14 @@ fn without_ages(html: &str) -> String {
 
 /// Returns the page that says no, and leads back to where one was.
 pub fn refusal(app: &App, refusal: &Refusal) -> Response {
-    let path = below_base(app, &refusal.path);
+    let at = refusal.path.find('?').unwrap_or(refusal.path.len());
+    let (path, query) = refusal.path.split_at(at);
+    let path = below_base(app, path);
     let action = path.strip_prefix("/actions/").and_then(|p| p.split('/').next()).filter(|id| !id.is_empty());
     let (back, what) = match action {
         Some(id) if refusal.status != 404 => (format!("/actions/{id}"), "Look at the action"),
         _ if path == "/approve" => ("/actions".to_owned(), "Look at the queue"),
-        _ => (path.to_owned(), ""),
+        _ => (format!("{path}{query}"), ""),
     };
     let values = context! {
         base => app.base.clone(), name => title(refusal.status), tone => "quiet", status => refusal.status,

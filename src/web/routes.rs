@@ -206,5 +206,7 @@ pub fn admit(app: &App, head: &Head) -> Result<Admitted, Refusal> {
 pub fn answer(app: &App, request: &Request) -> Result<Response, Refusal> {
     let Admitted { route, parameters, who } = admit(app, &request.head)?;
     access::check_csrf(request, who.as_ref())?;
-    (route.handler)(&Call { app, request, who, parameters, now: app.cx.now() })
+    let is_for_known = who.is_some();
+    let response = (route.handler)(&Call { app, request, who, parameters, now: app.cx.now() })?;
+    Ok(Response { is_for_known, ..response })
 }

@@ -1,6 +1,8 @@
 //! Who may do what: the table of routes walked, tokens, sessions, origins, guesses.
 
 use hlctl::flow::lifecycle::State;
+use hlctl::flow::time::Stamp;
+use hlctl::store::sessions::LIFETIME_MS;
 use hlctl::web::routes::{Need, ROUTES};
 
 use crate::server::Server;
@@ -159,7 +161,9 @@ fn a_session_decides_only_from_our_own_page() {
     server.home.create(ID);
     let cookie = server.log_in(&server.token(&["oskar"]));
     let csrf = server.csrf(&cookie);
-    let form = format!("csrf={csrf}");
+    let plan: serde_json::Value = serde_json::from_str(&server.home.run(&["--json", "plan", ID]).out).unwrap();
+    let digest = plan["plans"][0]["plan"]["digest"].as_str().unwrap();
+    let form = format!("csrf={csrf}&digest={digest}");
     let path = format!("/actions/{ID}/approve");
     let cookie_line = format!("Cookie: {cookie}");
     let origin = format!("Origin: http://{}", server.address);
@@ -182,6 +186,16 @@ fn a_session_decides_only_from_our_own_page() {
     }
     let api = format!("/api/v1/actions/{ID}/approve");
     assert_eq!(server.send("POST", &api, &[&cookie_line, &origin], "").status, 403, "the API wants it too");
+    for (path, form) in [
+        (path.as_str(), format!("csrf={csrf}")),
+        (&path, format!("csrf={csrf}&digest=&digset={digest}")),
+        ("/approve", format!("csrf={csrf}&pick={ID}")),
+        ("/approve", format!("csrf={csrf}&pick={ID}+")),
+    ] {
+        let answer = server.submit(path, &cookie, &form);
+        assert_eq!(answer.status, 400, "a form says which plan it is about: {form}: {answer:?}");
+        assert_eq!(server.home.states(ID), [State::Pending], "{form}");
+    }
     assert_eq!(server.submit(&path, &cookie, &form).status, 303);
     assert_eq!(server.home.states(ID), [State::Approved]);
     assert_eq!(server.submit(&path, &cookie, &form).status, 409, "replayed");
@@ -206,7 +220,23 @@ fn a_session_ends_with_logout_and_with_its_token() {
 }
 
 #[test]
-fn guessing_is_slowed_down_and_does_not_fill_the_log() {
+fn a_session_ends_with_its_time() {
+    let server = Server::start("serve: {read: token}\n");
+    let cookie = format!("Cookie: {}", server.log_in(&server.token(&["oskar"])));
+    let reads = || server.send("GET", "/", &[&cookie], "").status;
+    let file = server.home.at("state/sessions.json");
+    let mut sessions: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let begun = Stamp::parse(sessions["sessions"][0]["expires"].as_str().unwrap()).unwrap().plus_millis(-LIFETIME_MS);
+    let mut ends = |ms: i64| {
+        sessions["sessions"][0]["expires"] = begun.plus_millis(ms).to_string().into();
+        server.home.put("state/sessions.json", sessions.to_string());
+        reads()
+    };
+    assert_eq!([ends(600_000), ends(-1000), ends(600_000)], [200, 401, 200]);
+}
+
+#[test]
+fn wrong_guesses_are_slowed_down_and_do_not_fill_the_log_while_right_tokens_go_on_working() {
     let server = Server::start("");
     let token = server.token(&["oskar"]);
     let statuses: Vec<u16> = (0..40).map(|n| server.submit("/login", "", &format!("token=guess{n}")).status).collect();
@@ -214,7 +244,43 @@ fn guessing_is_slowed_down_and_does_not_fill_the_log() {
     assert_eq!(server.post("/api/v1/actions/none/approve", "guess", "").status, 429);
     let refused = server.home.audit().into_iter().filter(|l| l.starts_with("login_refused")).count();
     assert!(refused <= 10, "{refused}");
-    assert_eq!(server.post("/api/v1/actions/none/approve", &token, "").status, 404, "the right token goes on working");
+    // A token cannot be guessed at any pace; who guesses is not to lock the operator out, who may come from there too.
+    assert_eq!(server.post("/api/v1/actions/none/approve", &token, "").status, 404);
+    server.log_in(&token);
+    assert_eq!(server.submit("/login", "", "token=guess").status, 429, "and that starts nothing anew");
+}
+
+#[test]
+fn after_a_login_one_is_where_one_was() {
+    let server = Server::start("serve: {read: token}\n");
+    let token = server.token(&["oskar"]);
+    let refused = server.get("/actions?state=failed&x=1");
+    assert!(
+        refused.status == 401 && refused.body.contains("/login?next=&#x2f;actions%3Fstate%3Dfailed%26x%3D1\""),
+        "{refused:?}"
+    );
+    let cookie = format!("Cookie: {}", server.log_in(&token));
+    let open = Server::start("");
+    let page = open.get("/actions?state=failed");
+    assert!(page.body.contains("/login?next=&#x2f;actions%3Fstate%3Dfailed\""), "{page:?}");
+    assert_eq!(server.send("GET", "/actions?state=failed", &[&cookie], "").status, 200);
+    for (next, wanted) in [
+        ("/actions%3Fstate%3Dfailed%26x%3D1", "/actions?state=failed&x=1"),
+        ("/actions?several", "/actions?several"),
+        ("/services/piha/web", "/services/piha/web"),
+        ("//evil.example", "/"),
+        ("/%255cevil.example", "/"),
+        ("/%2509/evil.example", "/"),
+        ("/%09/evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("actions", "/"),
+        ("", "/"),
+    ] {
+        let form = format!("token={token}&next={next}");
+        let answer = server.submit("/login", "", &form);
+        assert_eq!((answer.status, answer.header("location")), (303, Some(wanted)), "{next}");
+    }
 }
 
 #[test]

@@ -105,6 +105,14 @@ fn an_approval_pins_the_plan_and_is_told_in_the_audit_log() {
     let path = format!("/api/v1/actions/{ID}/approve");
     let stale = server.post(&path, &token, r#"{"digest":"sha256:00"}"#);
     assert_eq!(stale.status, 409, "{stale:?}");
+    for (path, body) in [
+        ("approve", r#"{"digset":"sha256:00"}"#),
+        ("approve", r#"{"digest":null,"x":1}"#),
+        ("reject", r#"{"reason":"x","y":1}"#),
+    ] {
+        let answer = server.post(&format!("/api/v1/actions/{ID}/{path}"), &token, body);
+        assert_eq!(answer.status, 400, "what is misspelt guards nothing: {body}: {answer:?}");
+    }
     assert_eq!(server.home.states(ID), [State::Pending]);
     let plan: Value = serde_json::from_str(&server.home.run(&["--json", "plan", ID]).out).unwrap();
     let digest = plan["plans"][0]["plan"]["digest"].as_str().unwrap();
@@ -231,12 +239,41 @@ fn the_description_names_every_route_and_no_other() {
     for (path, operations) in described["paths"].as_object().unwrap() {
         let methods = operations.as_object().unwrap().keys().filter(|k| *k != "parameters");
         found.extend(methods.map(|method| (method.to_uppercase(), path.clone())));
+        for (method, operation) in operations.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters") {
+            let responses = operation["responses"].as_object().unwrap();
+            assert!(["200", "4XX", "503"].iter().all(|status| responses.contains_key(*status)), "{method} {path}");
+            assert_eq!(responses.contains_key("507"), method == "post", "{method} {path}");
+        }
     }
     let mut routes: Vec<(String, String)> =
         ROUTES.iter().filter(|r| !r.page).map(|r| (r.method.to_owned(), r.path.to_owned())).collect();
     found.sort();
     routes.sort();
     assert_eq!(found, routes);
+}
+
+#[test]
+fn what_is_damaged_is_said_and_takes_nothing_else_with_it() {
+    let server = Server::with_web("");
+    server.home.create(ID);
+    server.home.run(&["observe"]);
+    server.home.put("hosts/piha/services.yaml", "services: [");
+    let page = server.get("/services/piha/web");
+    assert_eq!(page.status, 200, "{page:?}");
+    let told = page.body.contains("its host file cannot be believed") && page.body.contains("nobody knows");
+    assert!(
+        told && !page.body.contains("missing") && !page.body.contains(&*server.home.path().to_string_lossy()),
+        "{page:?}"
+    );
+    assert_eq!(server.get("/services/none/web").status, 404);
+    server.home.put("world/services.json", "{bad");
+    for path in ["/summary", "/metrics", "/api/v1/digest"] {
+        let answer = server.get_in_vain(path);
+        assert_eq!((answer.status, answer.header("content-type")), (503, Some("application/problem+json")), "{path}");
+    }
+    let audit = server.get("/audit");
+    assert!(audit.status == 200 && audit.body.contains(ID), "{audit:?}");
+    assert_eq!(server.get("/healthz").status, 200);
 }
 
 #[test]

@@ -5,10 +5,13 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::server::{Answer, PATIENCE, Server, connect_from, to_end};
+use crate::server::{Answer, Server, connect_from, is_released, patience, to_end};
 
-/// Most memory that the server may take, in KiB, in a release build; the unoptimized one is larger by its own size.
-const MEMORY: u64 = if cfg!(debug_assertions) { 40 * 1024 } else { 24 * 1024 };
+/// Asserts that the server never took more memory than it may.
+fn is_small(server: &Server) {
+    let most = if is_released() { 24 } else { 40 } * 1024;
+    assert!(server.peak_memory() <= most, "{} KiB", server.peak_memory());
+}
 
 /// Asserts that somebody else is answered within a second, and that the server has stayed small.
 fn others_are_answered(server: &Server) {
@@ -16,8 +19,8 @@ fn others_are_answered(server: &Server) {
     let mut stream = connect_from("127.0.0.4", server.address).unwrap();
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
     assert_eq!(Answer::of(&to_end(&mut stream)).status, 200);
-    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
-    assert!(server.peak_memory() <= MEMORY, "{} KiB", server.peak_memory());
+    assert!(began.elapsed() < patience(), "{:?}", began.elapsed());
+    is_small(server);
 }
 
 /// A table of requests that end in these statuses; 0 is a connection closed without an answer.
@@ -67,6 +70,40 @@ fn lengths_that_do_not_fit() {
     refused(&server, &rows);
     let chunked = post("Transfer-Encoding: chunked\r\n", "2\r\n{}\r\n0\r\n\r\n");
     assert_eq!(server.raw(&chunked).status, 401, "an encoding alone is well");
+}
+
+#[test]
+fn a_length_beside_an_encoding_behind_another_request() {
+    let server = Server::start("");
+    let first = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let (length, encoding) = ("Content-Length: 3\r\n", "Transfer-Encoding: chunked\r\n");
+    for [a, b] in [[length, encoding], [encoding, length]] {
+        let post = "POST /api/v1/actions/none/approve HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
+        let whole = format!("{first}{post}{a}{b}\r\n0\r\n\r\n");
+        // In one piece, and with the second head cut where it would be overlooked: the first is answered in between.
+        for cut in [whole.len(), whole.len() - b.len() - 7, whole.len() - b.len() - 8, first.len() + 9] {
+            let mut stream = server.connect();
+            stream.write_all(&whole.as_bytes()[..cut]).unwrap();
+            let (mut all, mut byte) = (Vec::new(), [0]);
+            while !all.ends_with(b"ok\n") {
+                stream.read_exact(&mut byte).unwrap();
+                all.push(byte[0]);
+            }
+            // So that the end is not read together with what came before.
+            std::thread::sleep(Duration::from_millis(50));
+            stream.write_all(&whole.as_bytes()[cut..]).unwrap();
+            all.extend(to_end(&mut stream));
+            let text = String::from_utf8_lossy(&all);
+            let statuses: Vec<&str> = text.split("HTTP/1.1 ").skip(1).map(|t| &t[..3]).collect();
+            assert_eq!(statuses, ["200", "400"], "{a:?} before {b:?}, cut at {cut}: {text}");
+        }
+    }
+    let agent =
+        format!("Authorization: Bearer {}\r\nTransfer-Encoding: chunked\r\n", server.token(&["piha", "--agent"]));
+    let body = "2a\r\n\ncontent-length: 3\ntransfer-encoding: gzip\r\n0\r\n\r\n";
+    let request = String::from_utf8(post(&agent, body)).unwrap().replace("actions/none/approve", "events");
+    let answer = server.raw(request.as_bytes());
+    assert_eq!(answer.status, 200, "what looks like a head in a body is none: {answer:?}");
 }
 
 #[test]
@@ -213,7 +250,7 @@ fn a_thousand_connections_that_drip() {
                 *place = attack(n);
             }
         }
-        assert!(server.peak_memory() <= MEMORY, "{} KiB", server.peak_memory());
+        is_small(&server);
         std::thread::sleep(Duration::from_secs(1).saturating_sub(turn.elapsed()));
     }
     bystander.was_answered();
@@ -222,52 +259,118 @@ fn a_thousand_connections_that_drip() {
 #[test]
 fn more_connections_than_there_are_places_are_closed_and_those_that_drip_end() {
     let server = Server::start("");
-    let mut held: Vec<TcpStream> = (0..1000)
-        .filter_map(|n| {
-            let mut stream = connect_from(&format!("127.0.1.{}", n % 20 + 1), server.address).ok()?;
-            stream.write_all(b"GET / HTTP/1.1\r\nX").ok()?;
-            Some(stream)
-        })
-        .collect();
-    assert!(server.peak_memory() <= MEMORY, "{} KiB", server.peak_memory());
+    let bystander = server.bystander();
+    let attack = |n: usize| {
+        let mut stream = connect_from(&format!("127.0.1.{}", n % 20 + 1), server.address).ok()?;
+        stream.write_all(b"GET / HTTP/1.1\r\nX").ok()?;
+        Some(stream)
+    };
+    let mut held: Vec<TcpStream> = (0..1000).filter_map(attack).collect();
+    // Who has few connections gets one all the time, and at once.
+    others_are_answered(&server);
     let began = Instant::now();
-    // A head has ten seconds.
+    // A head has ten seconds, and then an address of theirs has places again.
     while began.elapsed() < Duration::from_secs(30) {
         held.iter_mut().for_each(|stream| drop(stream.write_all(b"a")));
-        let mut stream = server.connect();
+        let mut stream = connect_from("127.0.1.1", server.address).unwrap();
         let _ = stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         if Answer::of(&to_end(&mut stream)).status == 200 {
-            return others_are_answered(&server);
+            assert!(began.elapsed() > Duration::from_secs(5), "its places were not taken: {:?}", began.elapsed());
+            bystander.was_answered();
+            return is_small(&server);
         }
         std::thread::sleep(Duration::from_millis(500));
     }
     panic!("the places did not come back");
 }
 
+/// Asks for something and does not read the answer.
+fn ask_without_reading(server: &Server, from: &str, path: &str) -> TcpStream {
+    let mut stream = connect_from(from, server.address).unwrap();
+    let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&stream, 32 * 1024);
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).unwrap();
+    stream
+}
+
+/// Returns the status of an answer that is not read any further.
+fn status(stream: &mut TcpStream) -> u16 {
+    let mut line = [0; 12];
+    stream.read_exact(&mut line).unwrap();
+    Answer::of(&line).status
+}
+
 #[test]
-fn large_answers_that_nobody_reads() {
-    let server = Server::start("");
-    server.home.put("actions/logs/redeploy-piha-web/20261123T071305123Z.log", "0123456789abcde\n".repeat(128 * 1024));
+fn outputs_that_nobody_reads_or_only_slowly() {
+    let server = Server::with_web("");
+    server.home.create_in("redeploy-piha-web", hlctl::flow::lifecycle::State::Completed);
+    let part = "0123456789abcde\n".repeat(128 * 1024);
+    for name in ["20261123T071305123Z.log", "20261123T071305123Z.tail.log"] {
+        server.home.put(&format!("actions/logs/redeploy-piha-web/{name}"), &part);
+    }
+    let (log, page) = ("/api/v1/actions/redeploy-piha-web/log", "/actions/redeploy-piha-web");
     let bystander = server.bystander();
-    let request = "GET /api/v1/actions/redeploy-piha-web/log HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    let mut readers: Vec<TcpStream> = (0..12).map(|_| server.connect()).collect();
-    for stream in &mut readers {
-        stream.write_all(request.as_bytes()).unwrap();
-    }
-    for stream in &mut readers {
-        let mut line = [0; 12];
-        stream.read_exact(&mut line).unwrap();
-        assert!([b"HTTP/1.1 200", b"HTTP/1.1 429"].contains(&&line), "{line:?}");
-    }
-    // What is on its way takes 8 MiB at the most; beside it stands what one thread each reads and cleans.
-    assert!(server.peak_memory() <= MEMORY, "{} KiB", server.peak_memory());
-    bystander.was_answered();
-    drop(readers);
-    let whole = (0..50).map(|_| {
+    let mut readers: Vec<TcpStream> = (0..60).map(|_| ask_without_reading(&server, "127.0.0.1", log)).collect();
+    let more = (0..60).map(|n| ask_without_reading(&server, &format!("127.0.0.{}", 10 + n % 4), log));
+    readers.extend(more);
+    readers.iter_mut().for_each(|stream| assert_eq!(status(stream), 200));
+    is_small(&server);
+    // The pages show the end of it.
+    let pages: Vec<TcpStream> = (0..20).map(|_| ask_without_reading(&server, "127.0.0.20", page)).collect();
+    for _ in 0..50 {
+        for stream in readers.iter_mut().step_by(2) {
+            let mut some = [0; 4000];
+            stream.read_exact(&mut some).unwrap();
+        }
+        is_small(&server);
         std::thread::sleep(Duration::from_millis(100));
-        server.get("/api/v1/actions/redeploy-piha-web/log")
-    });
-    assert_eq!(whole.map(|a| (a.status, a.body.len())).find(|a| a.0 == 200), Some((200, 2 << 20)));
+    }
+    let mut stranger = connect_from("127.0.0.3", server.address).unwrap();
+    stranger
+        .write_all(format!("GET {page} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes())
+        .unwrap();
+    assert_eq!(Answer::of(&to_end(&mut stranger)).status, 200);
+    bystander.was_answered();
+    drop((readers, pages));
+    let whole = server.raw(format!("GET {log} HTTP/1.0\r\nHost: localhost\r\n\r\n").as_bytes());
+    assert_eq!((whole.status, whole.body == part.repeat(2)), (200, true));
+    let tag = whole.header("etag").unwrap();
+    assert_eq!(server.send("GET", log, &[&format!("If-None-Match: {tag}")], "").status, 304);
+    is_small(&server);
+}
+
+#[test]
+fn long_lists_that_nobody_reads_leave_room_for_those_who_are_known() {
+    let server = Server::with_web("");
+    for n in 0..500 {
+        let id = format!("redeploy-piha-web-{n}");
+        let hints = "x".repeat(3000);
+        let action = format!(
+            "{{\"id\":\"{id}\",\"type\":\"redeploy\",\"node\":\"piha\",\"service\":\"web\",\"hints\":[\"{hints}\"]}}"
+        );
+        server.home.put(&format!("actions/completed/{id}.json"), action);
+    }
+    let list = "/api/v1/actions?limit=1000";
+    let bystander = server.bystander();
+    let mut statuses = Vec::new();
+    let mut readers: Vec<TcpStream> =
+        (0..24).map(|n| ask_without_reading(&server, &format!("127.0.0.{}", 10 + n % 8), list)).collect();
+    readers.iter_mut().for_each(|stream| statuses.push(status(stream)));
+    assert!(statuses.contains(&200) && statuses.contains(&429), "{statuses:?}");
+    // What is known of who asks is answered meanwhile, all of it: a page of the list ends where it gets too long.
+    let token = format!("Authorization: Bearer {}", server.token(&["oskar"]));
+    let (mut seen, mut cursor) = (0, String::new());
+    loop {
+        let page = server.send("GET", &format!("{list}&cursor={cursor}"), &[&token], "");
+        assert!(page.status == 200 && page.body.len() < 600_000, "{} {}", page.status, page.body.len());
+        seen += page.json()["actions"].as_array().unwrap().len();
+        match page.json()["next"].as_str() {
+            Some(next) => cursor = next.to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!(seen, 500);
+    bystander.was_answered();
+    is_small(&server);
 }
 
 #[test]
@@ -293,6 +396,8 @@ fn slow_heads_and_idle_connections_are_closed_in_their_time() {
     let server = Server::start("");
     let mut idle = server.connect();
     let mut slow = server.connect();
+    // The beginning of a head that came together with a whole request is one as well.
+    let mut behind = server.connect();
     let closed = |stream: &mut TcpStream, began: Instant| {
         to_end(stream);
         began.elapsed().as_secs_f32()
@@ -311,10 +416,16 @@ fn slow_heads_and_idle_connections_are_closed_in_their_time() {
         drip.join().unwrap();
         took
     });
+    let half = std::thread::spawn(move || {
+        behind.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /healthz HT").unwrap();
+        closed(&mut behind, began)
+    });
     let took = closed(&mut idle, began);
     assert!((14.0..18.0).contains(&took), "idle: {took}");
     let took = head.join().unwrap();
     assert!((9.0..13.0).contains(&took), "head: {took}");
+    let took = half.join().unwrap();
+    assert!((9.0..13.0).contains(&took), "head behind a request: {took}");
 }
 
 #[test]
@@ -389,6 +500,20 @@ fn descriptors_that_are_used_up_come_back() {
         std::thread::sleep(Duration::from_millis(100));
     }
     panic!("it did not recover");
+}
+
+#[test]
+fn who_is_not_asked_takes_little_and_sleeps() {
+    let server = Server::with_web("");
+    assert_eq!(server.get("/").status, 200);
+    // The threads that answered end after five seconds.
+    std::thread::sleep(Duration::from_secs(7));
+    let before = server.sleeps();
+    std::thread::sleep(Duration::from_secs(5));
+    let woken = server.sleeps() - before;
+    assert!(woken <= 5, "woken {woken} times in five seconds");
+    let most = if is_released() { 12 } else { 24 } * 1024;
+    assert!(server.memory() <= most, "{} KiB", server.memory());
 }
 
 #[test]

@@ -1,7 +1,11 @@
 //! The same server seen by other people's programs: promtool, and nginx before it.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use hlctl::flow::lifecycle::State;
 
 use crate::server::{Answer, Server, to_end};
 use crate::support::{Home, needs};
@@ -35,6 +39,89 @@ fn prometheus_reads_the_metrics_without_a_complaint() {
     }
 }
 
+/// nginx before a server; ended with its end.
+struct Nginx {
+    child: Child,
+    port: u16,
+    _dir: tempfile::TempDir,
+}
+
+impl Nginx {
+    /// Starts it as Nginx Proxy Manager writes a custom location, which passes the host on without its port.
+    fn before(server: &Server) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let at = dir.path().display();
+        let config = format!(
+            "daemon off; master_process off; pid {at}/pid; error_log {at}/error.log; events {{}}\n\
+             http {{ access_log off; client_body_temp_path {at}/body; proxy_temp_path {at}/proxy; fastcgi_temp_path {at}/f;\n\
+             uwsgi_temp_path {at}/u; scgi_temp_path {at}/s;\n\
+             upstream hlctl {{ server {}; keepalive 4; }}\n\
+             server {{ listen 127.0.0.1:{port}; location /homelab/ {{\n\
+             proxy_set_header Host $host; proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header Connection '';\n\
+             proxy_set_header X-Forwarded-For $remote_addr; proxy_http_version 1.1; proxy_pass http://hlctl; }} }} }}\n",
+            server.address
+        );
+        std::fs::write(dir.path().join("nginx.conf"), config).unwrap();
+        let mut nginx = Command::new("nginx");
+        let child = nginx.args(["-p", &at.to_string(), "-c", "nginx.conf", "-e", "stderr"]).spawn().unwrap();
+        Self { child, port, _dir: dir }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let mut tries = (0..50).filter_map(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            TcpStream::connect(("127.0.0.1", self.port)).ok()
+        });
+        let stream = tries.next().expect("nginx listens");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+    }
+
+    fn head(&self, method: &str, path: &str) -> String {
+        format!("{method} {path} HTTP/1.1\r\nHost: home.example:{}\r\n", self.port)
+    }
+
+    fn get(&self, path: &str, cookie: &str) -> Answer {
+        let mut stream = self.connect();
+        let text = self.head("GET", path) + &format!("Cookie: {cookie}\r\nConnection: close\r\n\r\n");
+        stream.write_all(text.as_bytes()).unwrap();
+        Answer::of(&to_end(&mut stream))
+    }
+
+    fn submit(&self, path: &str, cookie: &str, form: &str) -> Answer {
+        let mut stream = self.connect();
+        let more = format!(
+            "Origin: http://home.example:{}\r\nCookie: {cookie}\r\nConnection: close\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+            self.port,
+            form.len()
+        );
+        stream.write_all((self.head("POST", path) + &more).as_bytes()).unwrap();
+        Answer::of(&to_end(&mut stream))
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads one answer of a connection that stays open.
+fn next_answer(stream: &mut BufReader<TcpStream>) -> Answer {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert!(stream.read_line(&mut head).unwrap() > 0, "closed after {head:?}");
+    }
+    let mut answer = Answer::of(head.as_bytes());
+    let mut body = vec![0; answer.header("content-length").unwrap().parse().unwrap()];
+    stream.read_exact(&mut body).unwrap();
+    answer.body = String::from_utf8(body).unwrap();
+    answer
+}
+
 #[test]
 fn nginx_passes_it_on_under_a_prefix() {
     if !needs::program("nginx") {
@@ -42,54 +129,57 @@ fn nginx_passes_it_on_under_a_prefix() {
     }
     let home = Home::new();
     home.put("config.yaml", "serve: {trusted_proxies: [127.0.0.1], allowed_hosts: [home.example]}\n");
-    home.create("redeploy-piha-web");
-    let server = Server::of(home, &["--base-path", "/homelab"]);
-    let dir = tempfile::tempdir().unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let at = dir.path().display();
-    // As Nginx Proxy Manager writes a custom location, which passes the host on without its port.
-    let config = format!(
-        "daemon off; master_process off; pid {at}/pid; error_log {at}/error.log; events {{}}\n\
-         http {{ access_log off; client_body_temp_path {at}/body; proxy_temp_path {at}/proxy; fastcgi_temp_path {at}/f;\n\
-         uwsgi_temp_path {at}/u; scgi_temp_path {at}/s;\n\
-         upstream hlctl {{ server {}; keepalive 4; }}\n\
-         server {{ listen 127.0.0.1:{port}; location /homelab/ {{\n\
-         proxy_set_header Host $host; proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header Connection '';\n\
-         proxy_set_header X-Forwarded-For $remote_addr; proxy_http_version 1.1; proxy_pass http://hlctl; }} }} }}\n",
-        server.address
+    home.put(
+        "hosts/piha/services.yaml",
+        "services: [{name: web, runtime: command, recipes: {redeploy: [[\"true\"]]}}]\n",
     );
-    std::fs::write(dir.path().join("nginx.conf"), config).unwrap();
-    let mut nginx =
-        Command::new("nginx").args(["-p", &at.to_string(), "-c", "nginx.conf", "-e", "stderr"]).spawn().unwrap();
-    let address = format!("127.0.0.1:{port}");
-    let ask = |text: &str| {
-        let mut stream = (0..50)
-            .find_map(|_| {
-                std::thread::sleep(std::time::Duration::from_millis(50));
-                std::net::TcpStream::connect(&address).ok()
-            })
-            .expect("nginx listens");
-        stream.write_all(text.as_bytes()).unwrap();
-        Answer::of(&to_end(&mut stream))
-    };
-    let get =
-        |path: &str| ask(&format!("GET {path} HTTP/1.1\r\nHost: home.example:{port}\r\nConnection: close\r\n\r\n"));
-    let page = get("/homelab/actions/redeploy-piha-web");
-    let token = server.token(&["oskar"]);
-    let form = format!("token={token}&next=/homelab/actions");
-    let login = ask(&format!(
-        "POST /homelab/login HTTP/1.1\r\nHost: home.example:{port}\r\nOrigin: http://home.example:{port}\r\nConnection: close\r\n\
-         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
-        form.len()
-    ));
-    let cookie = login.header("set-cookie").unwrap_or_default().split(';').next().unwrap().to_owned();
-    let overview = ask(&format!(
-        "GET /homelab/ HTTP/1.1\r\nHost: home.example:{port}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
-    ));
-    nginx.kill().unwrap();
-    nginx.wait().unwrap();
+    home.put("hosts/piha/host.yaml", "connection: local\n");
+    let id = "redeploy-piha-web";
+    home.create(id);
+    let output = "0123456789abcde\n".repeat(128 * 1024);
+    home.put(&format!("actions/logs/{id}/20261123T071305123Z.log"), &output);
+    let server = Server::of(home, &["--base-path", "/homelab"]);
+    let nginx = Nginx::before(&server);
+
+    let page = nginx.get("/homelab/actions/redeploy-piha-web", "");
     assert_eq!(page.status, 200, "{page:?}");
-    assert_eq!((login.status, login.header("location")), (303, Some("/homelab/actions")), "{login:?}");
+    let token = server.token(&["oskar"]);
+    let login = nginx.submit("/homelab/login", "", &format!("token={token}&next=/homelab/actions?state=pending"));
+    assert_eq!((login.status, login.header("location")), (303, Some("/homelab/actions?state=pending")), "{login:?}");
     assert!(login.header("set-cookie").unwrap().contains("Path=/homelab;"), "{login:?}");
-    assert!(overview.body.contains("oskar"), "{overview:?}");
+    let cookie = login.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    assert!(nginx.get("/homelab/", &cookie).body.contains("oskar"));
+
+    // One connection for many requests, to nginx and behind it.
+    let mut stream = BufReader::new(nginx.connect());
+    for n in 0..20 {
+        let path = ["/homelab/healthz", "/homelab/summary", "/homelab/api/v1/openapi.json"][n % 3];
+        let request = nginx.head("GET", path) + "\r\n";
+        stream.get_mut().write_all(request.as_bytes()).unwrap();
+        let answer = next_answer(&mut stream);
+        assert_eq!((answer.status, answer.body.is_empty()), (200, false), "{n}: {answer:?}");
+    }
+
+    // What nginx buffers, in memory and in files, while its client takes its time.
+    let mut slow = nginx.connect();
+    slow.write_all(
+        (nginx.head("GET", &format!("/homelab/api/v1/actions/{id}/log")) + "Connection: close\r\n\r\n").as_bytes(),
+    )
+    .unwrap();
+    std::thread::sleep(Duration::from_secs(1));
+    let whole = to_end(&mut slow);
+    let text = String::from_utf8_lossy(&whole);
+    let lines = text.lines().filter(|line| *line == "0123456789abcde").count();
+    assert!(Answer::of(&whole).status == 200 && lines > 130_000, "{lines}");
+
+    let page = nginx.get(&format!("/homelab/actions/{id}"), &cookie).body;
+    let hidden = |name: &str| {
+        let form = page.split_once(&format!("/actions/{id}/approve\"")).unwrap_or_else(|| panic!("{page}")).1;
+        let value = form.split_once(&format!("name=\"{name}\" value=\"")).unwrap().1;
+        value.split('"').next().unwrap().to_owned()
+    };
+    let form = format!("csrf={}&digest={}", hidden("csrf"), hidden("digest"));
+    let done = nginx.submit(&format!("/homelab/actions/{id}/approve"), &cookie, &form);
+    assert_eq!((done.status, done.header("location")), (303, Some("/homelab/actions/redeploy-piha-web")), "{done:?}");
+    assert_eq!(server.home.states(id), [State::Approved]);
 }

@@ -167,9 +167,11 @@ impl Home {
         paths.filter(|p| p.file_name().unwrap().to_string_lossy().starts_with('.')).collect()
     }
 
-    /// Returns the program, called on this root in a cleared environment.
+    /// Returns the program, called on this root in a cleared environment: the one that was built with the tests, or the
+    /// one that `HLCTL_PROGRAM` names.
     pub fn hlctl(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hlctl"));
+        let program = needs::var("HLCTL_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_hlctl").to_owned());
+        let mut command = Command::new(program);
         command.env_clear().env("TZ", "UTC").arg("--root").arg(self.path()).args(args);
         command
     }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::tail::{marker, parse_marker};
@@ -53,27 +54,49 @@ impl Follower {
         Follower { dir: dir.to_owned(), started: started.to_owned(), at: 0, in_line: false }
     }
 
+    /// Begins so many bytes before the end of an execution's output, or at its start. Returns also how many bytes there
+    /// are from there on.
+    pub fn last(dir: &Path, started: &str, most: u64) -> io::Result<(Follower, u64)> {
+        let size = |file: &Option<File>| file.as_ref().map_or(Ok(0), |f| Ok::<_, io::Error>(f.metadata()?.len()));
+        let head = size(&open(&head_path(dir, started))?)?.min(HEAD);
+        let mut tail = open(&tail_path(dir, started))?.filter(|_| head == HEAD);
+        let (left_out, header) = tail.as_mut().map_or(Ok((0, 0)), left_out)?;
+        let tail = size(&tail)?.saturating_sub(header);
+        let there = most.min(head + tail);
+        let before = if there > tail { head } else { head + left_out };
+        Ok((Follower { at: before + tail - there, ..Follower::new(dir, started) }, there))
+    }
+
+    /// Returns whether all of the output is still to come.
+    pub fn is_at_start(&self) -> bool {
+        self.at == 0
+    }
+
     /// Passes on what came since the last time; returns whether that was anything. Output that is not there (yet) is
     /// none.
     pub fn poll(&mut self, out: &mut impl Write) -> io::Result<bool> {
-        let before = self.at;
+        Ok(self.step(u64::MAX, out)? > 0)
+    }
+
+    /// Passes on what came since the last time, but no more of the output than this; returns how much that was.
+    pub fn step(&mut self, most: u64, out: &mut impl Write) -> io::Result<u64> {
+        let mut passed = 0;
         if self.at < HEAD
             && let Some(head) = open(&head_path(&self.dir, &self.started))?
         {
-            self.pass_on(head, self.at, HEAD - self.at, out)?;
+            passed = self.pass_on(head, self.at, most.min(HEAD - self.at), out)?;
         }
         if self.at >= HEAD
+            && passed < most
             && let Some(tail) = open(&tail_path(&self.dir, &self.started))?
         {
-            self.poll_tail(tail, out)?;
+            passed += self.poll_tail(tail, most - passed, out)?;
         }
-        Ok(self.at > before)
+        Ok(passed)
     }
 
-    fn poll_tail(&mut self, mut tail: File, out: &mut impl Write) -> io::Result<()> {
-        let mut start = [0; 64];
-        let n = tail.read(&mut start)?;
-        let (left_out, header) = parse_marker(&start[..n]).unwrap_or((0, 0));
+    fn poll_tail(&mut self, mut tail: File, most: u64, out: &mut impl Write) -> io::Result<u64> {
+        let (left_out, header) = left_out(&mut tail)?;
         let begin = HEAD + left_out;
         if self.at < begin {
             if std::mem::take(&mut self.in_line) {
@@ -82,21 +105,39 @@ impl Follower {
             out.write_all(marker(begin - self.at).as_bytes())?;
             self.at = begin;
         }
-        self.pass_on(tail, header + (self.at - begin), u64::MAX, out)
+        self.pass_on(tail, header + (self.at - begin), most, out)
     }
 
-    fn pass_on(&mut self, mut file: File, from: u64, most: u64, out: &mut impl Write) -> io::Result<()> {
+    fn pass_on(&mut self, mut file: File, from: u64, most: u64, out: &mut impl Write) -> io::Result<u64> {
         file.seek(SeekFrom::Start(from))?;
         let mut file = file.take(most);
-        let mut buffer = vec![0; 64 * 1024];
+        let mut buffer = vec![0; most.min(64 * 1024) as usize];
+        let before = self.at;
         loop {
             let n = file.read(&mut buffer)?;
-            let Some(last) = buffer[..n].last() else { return Ok(()) };
+            let Some(last) = buffer[..n].last() else { return Ok(self.at - before) };
             self.in_line = *last != b'\n';
             out.write_all(&buffer[..n])?;
             self.at += n as u64;
         }
     }
+}
+
+/// Returns how much a tail says was left out before it, and how long that line is.
+fn left_out(tail: &mut File) -> io::Result<(u64, u64)> {
+    let mut start = [0; 64];
+    let n = tail.read(&mut start)?;
+    Ok(parse_marker(&start[..n]).unwrap_or((0, 0)))
+}
+
+/// Returns what tells an execution's output as it is now from what it was or will be.
+pub fn version(dir: &Path, started: &str) -> io::Result<String> {
+    let mut version = started.to_owned();
+    for file in [open(&head_path(dir, started))?, open(&tail_path(dir, started))?] {
+        let meta = file.map(|f| f.metadata()).transpose()?;
+        version += &format!(" {:?}", meta.map(|m| (m.len(), m.mtime(), m.mtime_nsec())));
+    }
+    Ok(version)
 }
 
 fn open(path: &Path) -> io::Result<Option<File>> {
@@ -180,6 +221,38 @@ mod tests {
         let (missed, header) = parse_marker(&seen[..64]).unwrap();
         assert_eq!(missed as usize + seen.len() - header as usize, 100_000 * 64);
         assert!(seen.ends_with(&lines(199_999..200_000)));
+    }
+
+    #[test]
+    fn a_follower_of_the_last_bytes_steps_through_just_these() {
+        for count in [100, 40_000, 200_000] {
+            let dir = tempfile::tempdir().unwrap();
+            let mut log = Log::create(dir.path(), "t", &[], None).unwrap();
+            log.output(&lines(0..count));
+            let all = read(dir.path(), "t").unwrap();
+            for most in [1, 64, 5000, HEAD - 1, HEAD, HEAD + 1, HEAD + (1 << 19), u64::MAX] {
+                let (mut follower, mut left) = Follower::last(dir.path(), "t", most).unwrap();
+                let mut seen = Vec::new();
+                while left > 0 {
+                    let mut step = Vec::new();
+                    let passed = follower.step(left.min(8192), &mut step).unwrap();
+                    assert!(passed > 0 && step.len() <= 8192 + 64, "{passed}");
+                    left -= passed;
+                    seen.extend(step);
+                }
+                let wanted = most.min(all.len() as u64) as usize;
+                assert!(all.ends_with(&seen), "{count}, {most}");
+                // The line about what was left out comes on top.
+                assert!(
+                    (wanted.saturating_sub(64)..=wanted + 64).contains(&seen.len()),
+                    "{count}, {most}: {}",
+                    seen.len()
+                );
+            }
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let (mut none, left) = Follower::last(dir.path(), "none", 5).unwrap();
+        assert_eq!((left, none.step(5, &mut Vec::new()).unwrap()), (0, 0));
     }
 
     #[test]

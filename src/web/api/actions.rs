@@ -4,23 +4,25 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::{Answer, number, tagged};
+use super::{Answer, number, tag_with, tagged};
 use crate::commands;
 use crate::commands::actions::with_state;
 use crate::flow::action::{ActionId, Via};
-use crate::flow::fields::Fields;
 use crate::flow::json;
 use crate::flow::lifecycle::State;
 use crate::flow::sort;
 use crate::store::actions::{self, Entry};
 use crate::store::transition::{Asked, NotDone};
 use crate::web::access;
-use crate::web::message::{Refusal, Response};
+use crate::web::message::{Body, JSON, Pieces, Refusal, Response};
 use crate::web::routes::Call;
 
 /// Actions on a page of the list when nobody says, and at the most.
 const LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
+
+/// How many bytes a page of the list has before it ends early.
+const MAX_PAGE: usize = 512 * 1024;
 
 /// Most bytes of an output: what is kept of one, and the line that says what was left out.
 const MAX_LOG: usize = 8 << 20;
@@ -36,23 +38,38 @@ pub fn list(call: &Call<'_>) -> Answer {
     let cursor = head.queries("cursor").into_iter().next().filter(|c| !c.is_empty());
     let after = cursor.as_deref().map(parse_cursor).transpose()?;
     let states = if states.is_empty() { State::ALL.to_vec() } else { states };
-    let listing = actions::list(&call.app.root, &states).map_err(|e| Refusal::new(503, e.to_string()))?;
-    let mut entries: Vec<(Position, &Entry)> = listing.entries.iter().map(|e| (position(e), e)).collect();
-    sort::by(&mut entries, |a, b| a.0.cmp(&b.0));
-    entries.dedup_by(|a, b| a.0 == b.0);
-    let start = after.map_or(0, |after| entries.partition_point(|(p, _)| *p <= after));
-    let page = &entries[start..entries.len().min(start + limit)];
-    let next = (start + page.len() < entries.len()).then(|| page.last().map(|(p, _)| write_cursor(p))).flatten();
-    let list: Vec<Fields> = page.iter().map(|(_, e)| with_state(e)).collect();
-    Ok(tagged(Response::json(200, &json!({ "actions": list, "next": next }))))
+    let mut places = Vec::new();
+    let found = |read: Result<Entry, _>| places.extend(read.ok().as_ref().map(position));
+    actions::each(&call.app.root, &states, found).map_err(|e| Refusal::new(503, e.to_string()))?;
+    sort::by(&mut places, Ord::cmp);
+    places.dedup();
+    let start = after.map_or(0, |after| places.partition_point(|p| *p <= after));
+    let (page, next) = page(call, &places[start..], limit);
+    Ok(tagged(Response::new(200, JSON, format!("{{\"actions\":[{}],\"next\":{}}}\n", page.join(","), json!(next)))))
+}
+
+/// Returns the first of these actions, and where to go on behind them; what moved on meanwhile is another one's.
+fn page(call: &Call<'_>, places: &[Position], limit: usize) -> (Vec<String>, Option<String>) {
+    let (mut page, mut size) = (Vec::new(), 0);
+    for (i, (_, state, id)) in places.iter().enumerate() {
+        if page.len() == limit || size > MAX_PAGE {
+            return (page, i.checked_sub(1).map(|last| write_cursor(&places[last])));
+        }
+        if let Ok(Some(entry)) = actions::read(&call.app.root, *state, id) {
+            let text = serde_json::to_string(&with_state(&entry)).expect("fields have names");
+            size += text.len();
+            page.push(text);
+        }
+    }
+    (page, None)
 }
 
 /// Where an action stands in the list: newest first.
-type Position = (std::cmp::Reverse<i64>, State, String);
+type Position = (std::cmp::Reverse<i64>, State, ActionId);
 
 fn position(entry: &Entry) -> Position {
     let since = entry.since().map_or(i64::MIN, |s| s.millis());
-    (std::cmp::Reverse(since), entry.state, entry.action.id.to_string())
+    (std::cmp::Reverse(since), entry.state, entry.action.id.clone())
 }
 
 fn write_cursor((since, state, id): &Position) -> String {
@@ -63,7 +80,7 @@ fn parse_cursor(text: &str) -> Result<Position, Refusal> {
     let parsed = || {
         let (since, rest) = text.split_once('~')?;
         let (state, id) = rest.split_once('~')?;
-        Some((std::cmp::Reverse(since.parse().ok()?), state.parse().ok()?, id.parse::<ActionId>().ok()?.to_string()))
+        Some((std::cmp::Reverse(since.parse().ok()?), state.parse().ok()?, id.parse().ok()?))
     };
     parsed().ok_or_else(|| Refusal::new(400, "`cursor` is not one that this list gave as `next`"))
 }
@@ -101,25 +118,32 @@ pub fn log(call: &Call<'_>) -> Answer {
         known(call)?;
     }
     let max = number(&call.request.head, "max", 1..=MAX_LOG)?.unwrap_or(MAX_LOG);
-    let text = output(call, &id, max)?;
-    Ok(tagged(Response::new(200, "text/plain; charset=utf-8", text)))
+    let pieces = commands::logs::Pieces::of(&call.app.root, &id, max).map_err(|e| unreadable(&id, &e))?;
+    // It may have grown by the time that it is sent.
+    let tag = format!("W/\"{:016x}\"", xxhash_rust::xxh3::xxh3_64(format!("{max} {}", pieces.version).as_bytes()));
+    let body = Body::Pieces(Pieces::new(pieces));
+    Ok(tag_with(Response::of(200, "text/plain; charset=utf-8", body), tag))
 }
 
 /// Returns the last bytes of the output of the last execution, harmless to show.
 pub fn output(call: &Call<'_>, id: &ActionId, max: usize) -> Result<String, Refusal> {
-    let failed = |e: std::io::Error| Refusal::new(503, format!("cannot read the output of {id}: {e}"));
-    commands::logs::end(&call.app.root, id, max).map_err(failed)
+    commands::logs::end(&call.app.root, id, max).map_err(|e| unreadable(id, &e))
+}
+
+fn unreadable(id: &ActionId, error: &std::io::Error) -> Refusal {
+    Refusal::new(503, format!("cannot read the output of {id}: {error}"))
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+// With a field of another name, a digest that is misspelt would guard nothing.
+#[serde(default, deny_unknown_fields)]
 struct Approval {
     digest: Option<String>,
     note: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct Rejection {
     reason: Option<String>,
 }

@@ -11,13 +11,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
-use super::MAX_HEAD;
+use super::heading::Heading;
 use crate::web::lock;
 
 const HEAD_TIME: Duration = Duration::from_secs(10);
 const IDLE_TIME: Duration = Duration::from_secs(15);
-/// How long a client may take none of an answer.
+/// How long a client may take none of an answer, and how many bytes of a long one it has to take in a second.
 const WRITE_TIME: Duration = Duration::from_secs(30);
+const WRITE_RATE: f64 = 16.0 * 1024.0;
 /// How long a connection is read to its end after the last answer, so that the client gets to see that answer.
 pub const LINGER_TIME: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 4 << 20;
@@ -26,11 +27,17 @@ const LINGER_BYTES: usize = 4 << 20;
 pub struct Pace {
     phase: Phase,
     deadline: Option<Instant>,
-    /// The last bytes read, in which the heads are: hyper drops a length beside `Transfer-Encoding` unsaid.
-    raw: Vec<u8>,
+    /// Whether more of the answer is to be made.
+    is_being_made: bool,
+    /// The head that is coming.
+    heading: Heading,
+    /// What came behind that head: where the next one begins is known once this one is understood.
+    ahead: Vec<u8>,
+    /// How much of what comes belongs to a body.
+    body: u64,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Nothing of a request has come.
     Idle,
@@ -46,12 +53,13 @@ pub enum Phase {
 
 impl Pace {
     /// Makes that of a connection of which nothing has come.
-    pub fn new() -> Self {
-        Self { phase: Phase::Idle, deadline: Some(Instant::now() + IDLE_TIME), raw: Vec::new() }
+    pub fn new(now: Instant) -> Self {
+        let (heading, ahead) = (Heading::default(), Vec::new());
+        let deadline = Some(now + IDLE_TIME);
+        Self { phase: Phase::Idle, deadline, is_being_made: false, heading, ahead, body: 0 }
     }
 
-    /// Begins another phase.
-    pub fn enter(&mut self, phase: Phase) {
+    fn enter(&mut self, phase: Phase, now: Instant) {
         let time = match phase {
             Phase::Idle => Some(IDLE_TIME),
             Phase::Head => Some(HEAD_TIME),
@@ -60,26 +68,59 @@ impl Pace {
             Phase::Ending => Some(LINGER_TIME),
         };
         self.phase = phase;
-        self.deadline = time.map(|time| Instant::now() + time);
+        self.deadline = time.map(|time| now + time);
     }
 
-    fn saw(&mut self, bytes: &[u8]) {
-        if self.phase == Phase::Idle {
-            self.raw.clear();
-            self.enter(Phase::Head);
+    fn saw(&mut self, bytes: &[u8], now: Instant) {
+        let of_body = self.body.min(bytes.len() as u64);
+        self.body -= of_body;
+        let bytes = &bytes[of_body as usize..];
+        if self.phase == Phase::Idle && !bytes.is_empty() {
+            self.enter(Phase::Head, now);
         }
-        self.raw.extend_from_slice(bytes);
-        let surplus = self.raw.len().saturating_sub(MAX_HEAD);
-        self.raw.drain(..surplus);
+        let of_head = self.heading.read(bytes);
+        self.ahead.extend_from_slice(&bytes[of_head..]);
     }
 
-    /// Returns whether a head among the last bytes gives both a length and a transfer encoding.
-    pub fn is_ambiguous(&self) -> bool {
-        let text = self.raw.to_ascii_lowercase();
-        let text = String::from_utf8_lossy(&text).replace('\r', "");
-        let has =
-            |head: &str, name: &str| head.lines().any(|l| l.strip_prefix(name).is_some_and(|r| r.starts_with(':')));
-        text.split("\n\n").any(|head| has(head, "transfer-encoding") && has(head, "content-length"))
+    /// Begins to answer the request whose head came last, with a body that is this long; one that does not say is the
+    /// connection's last. Returns whether that head gives both a length and a transfer encoding.
+    pub fn answer(&mut self, body: Option<u64>, now: Instant) -> bool {
+        self.enter(Phase::Working, now);
+        let heading = std::mem::take(&mut self.heading);
+        let ahead = std::mem::take(&mut self.ahead);
+        self.body = body.unwrap_or(u64::MAX);
+        self.saw(&ahead, now);
+        heading.is_ambiguous()
+    }
+
+    /// Begins to send the answer.
+    pub fn send(&mut self, now: Instant) {
+        self.is_being_made = true;
+        self.enter(Phase::Writing, now);
+    }
+
+    /// Says that all of the answer is made.
+    pub fn made(&mut self) {
+        self.is_being_made = false;
+    }
+
+    fn wrote(&mut self, bytes: usize, now: Instant) {
+        match self.phase {
+            // What was taken earns time, but never more than for taking nothing.
+            Phase::Writing => {
+                let earned = Duration::from_secs_f64(bytes as f64 / WRITE_RATE);
+                self.deadline = self.deadline.map(|deadline| (deadline + earned).min(now + WRITE_TIME));
+            }
+            // An answer of hyper's own.
+            Phase::Idle | Phase::Head => self.enter(Phase::Writing, now),
+            Phase::Working | Phase::Ending => {}
+        }
+    }
+
+    fn flushed(&mut self, now: Instant) {
+        if self.phase == Phase::Writing && !self.is_being_made {
+            self.enter(if self.heading.is_begun() { Phase::Head } else { Phase::Idle }, now);
+        }
     }
 }
 
@@ -109,7 +150,7 @@ impl AsyncRead for Guarded {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
         if buf.filled().len() > before {
-            lock(&self.pace).saw(&buf.filled()[before..]);
+            lock(&self.pace).saw(&buf.filled()[before..], Instant::now());
         }
         polled
     }
@@ -118,8 +159,8 @@ impl AsyncRead for Guarded {
 impl AsyncWrite for Guarded {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        if matches!(polled, Poll::Ready(Ok(_))) {
-            self.wrote();
+        if let Poll::Ready(Ok(n)) = polled {
+            lock(&self.pace).wrote(n, Instant::now());
         }
         polled
     }
@@ -130,8 +171,8 @@ impl AsyncWrite for Guarded {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
-        if matches!(polled, Poll::Ready(Ok(_))) {
-            self.wrote();
+        if let Poll::Ready(Ok(n)) = polled {
+            lock(&self.pace).wrote(n, Instant::now());
         }
         polled
     }
@@ -142,11 +183,9 @@ impl AsyncWrite for Guarded {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_flush(cx);
-        let mut pace = lock(&self.pace);
-        if polled.is_ready() && pace.phase == Phase::Writing {
-            pace.enter(Phase::Idle);
+        if polled.is_ready() {
+            lock(&self.pace).flushed(Instant::now());
         }
-        drop(pace);
         polled
     }
 
@@ -155,7 +194,7 @@ impl AsyncWrite for Guarded {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.lingered.is_none() {
             std::task::ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
-            lock(&self.pace).enter(Phase::Ending);
+            lock(&self.pace).enter(Phase::Ending, Instant::now());
             self.lingered = Some(0);
         }
         let mut scratch = [0; 4096];
@@ -175,11 +214,66 @@ impl Guarded {
     pub fn new(stream: TcpStream, pace: Arc<Mutex<Pace>>) -> Self {
         Self { stream, pace, lingered: None }
     }
+}
 
-    fn wrote(&self) {
-        let mut pace = lock(&self.pace);
-        if matches!(pace.phase, Phase::Writing | Phase::Idle | Phase::Head) {
-            pace.enter(Phase::Writing);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(begin: Instant, seconds: u64) -> Instant {
+        begin + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn an_answer_is_to_be_taken_at_some_rate_and_without_long_breaks() {
+        for (rate, ends) in [(0, Some(30)), (1024, Some(32)), (10 * 1024, Some(79)), (16 * 1024, None)] {
+            let begin = Instant::now();
+            let mut pace = Pace::new(begin);
+            pace.saw(b"GET / HTTP/1.1\r\n\r\n", begin);
+            pace.answer(Some(0), begin);
+            pace.send(begin);
+            let mut late = (1..1000).filter(|second| {
+                let now = after(begin, *second);
+                let late = pace.deadline.unwrap() <= now;
+                if rate > 0 {
+                    pace.wrote(rate, now);
+                }
+                // What is made in pieces is waited for now and then.
+                pace.flushed(now);
+                late
+            });
+            assert_eq!(late.next(), ends, "{rate}");
         }
+    }
+
+    #[test]
+    fn what_came_behind_a_request_is_the_next_head() {
+        let begin = Instant::now();
+        let mut pace = Pace::new(begin);
+        let both = b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n";
+        pace.saw(b"POST / HTTP/1.1\r\nContent-Length: 12\r\n\r\ntransfer", begin);
+        let answer = |pace: &mut Pace, body: Option<u64>| {
+            let ambiguous = pace.answer(body, begin);
+            assert_eq!((pace.phase, pace.deadline), (Phase::Working, None));
+            pace.send(begin);
+            pace.made();
+            pace.flushed(after(begin, 3));
+            ambiguous
+        };
+        assert!(!answer(&mut pace, Some(12)));
+        assert_eq!((pace.phase, pace.deadline), (Phase::Idle, Some(after(begin, 18))));
+        pace.saw(b"-enc", after(begin, 4));
+        assert_eq!(pace.phase, Phase::Idle, "the end of a body is no head");
+        pace.saw(
+            &[both, b"123456789GET / HTTP/1.1\r\n\r\nPOST / HTTP/1.1\r\ncontent-length: 3\r\n".as_slice()].concat(),
+            begin,
+        );
+        assert!(!answer(&mut pace, Some(9)));
+        assert!(!answer(&mut pace, Some(0)));
+        assert_eq!((pace.phase, pace.deadline), (Phase::Head, Some(after(begin, 13))), "half a head is there");
+        pace.saw(b"transfer-encoding: chunked\r\n\r\n", begin);
+        assert!(answer(&mut pace, None));
+        pace.saw(b"0\r\n\r\n", begin);
+        assert!(pace.ahead.is_empty() && !pace.heading.is_begun(), "nothing is read behind it");
     }
 }

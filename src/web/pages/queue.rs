@@ -210,9 +210,15 @@ fn outcome(entry: &Entry) -> Option<Value> {
 /// The approve button.
 pub fn approve(call: &Call<'_>) -> Answer {
     let entry = known(call)?;
-    let (digest, note) = (call.request.field("digest"), call.request.field("note"));
-    approve_one(call, &entry.action.id, digest.as_deref(), note.as_deref())?;
+    // Whoever looks at a page says yes to what it showed.
+    let digest = call.request.field("digest").ok_or_else(no_plan)?;
+    approve_one(call, &entry.action.id, Some(&digest), call.request.field("note").as_deref())?;
     Ok(to_action(call, &entry))
+}
+
+fn no_plan() -> Refusal {
+    Refusal::new(400, "the form does not say which plan is approved")
+        .advise("go back, reload the page, and try it again")
 }
 
 /// The reject button.
@@ -232,14 +238,14 @@ pub fn approve_several(call: &Call<'_>) -> Answer {
     if picks.is_empty() {
         return Err(Refusal::new(400, "nothing was ticked").advise("go back and tick what you want to approve"));
     }
+    let read = |pick: &String| -> Option<(ActionId, String)> {
+        let (id, digest) = pick.split_once(' ').filter(|(_, digest)| !digest.is_empty())?;
+        Some((id.parse().ok()?, digest.to_owned()))
+    };
+    let picks = picks.iter().map(read).collect::<Option<Vec<_>>>().ok_or_else(no_plan)?;
     let mut failed = Vec::new();
-    for pick in &picks {
-        let (id, digest) = pick.split_once(' ').unwrap_or((pick, ""));
-        let Ok(id) = id.parse::<ActionId>() else {
-            return Err(Refusal::new(400, "the form is not ours"));
-        };
-        let digest = Some(digest).filter(|d| !d.is_empty());
-        if let Err(refusal) = approve_one(call, &id, digest, call.request.field("note").as_deref()) {
+    for (id, digest) in &picks {
+        if let Err(refusal) = approve_one(call, id, Some(digest), call.request.field("note").as_deref()) {
             failed.push(refusal);
         }
     }

@@ -23,12 +23,13 @@ fn failed(error: TokensError) -> Refusal {
     Refusal::new(503, error.to_string()).advise(error.advice())
 }
 
-/// Returns a path of this server to go to afterwards; everything else is the overview.
+/// Returns a path of this server to go to afterwards, with its query; everything else is the overview. No page's own
+/// address has anything that would have to be written with a percent sign.
 fn safe_path(call: &Call<'_>, path: &str) -> String {
     let base = &call.app.base;
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'_' | b'.' | b'~' | b'%');
-    let inside = path.starts_with(&format!("{base}/")) && !path.starts_with("//");
-    if inside && path.bytes().all(plain) { path.to_owned() } else { format!("{base}/") }
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/-_.~?=&+".contains(&b);
+    let inside = |rest: &str| rest.starts_with('/') && !rest.starts_with("//") && rest.bytes().all(plain);
+    if path.strip_prefix(base.as_str()).is_some_and(inside) { path.to_owned() } else { format!("{base}/") }
 }
 
 /// Begins a session for who sends a token.

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use minijinja::{Value, context};
 
 use super::history::{self, Change, Mark, Span};
-use super::{Answer, Page, clean, maybe_stamp, render, state, words};
+use super::{Answer, Page, below_root, clean, maybe_stamp, render, state, words};
 use crate::commands;
 use crate::fail::Advised;
-use crate::flow::desired::Desired;
+use crate::flow::desired::{Desired, HostError};
 use crate::flow::lifecycle::State;
 use crate::flow::name::{NodeName, ServiceName};
 use crate::flow::sort;
@@ -172,6 +172,11 @@ pub fn services(call: &Call<'_>) -> Answer {
     render(call, &page, Some(&summary), context! { rows, unmanaged })
 }
 
+/// Says why nothing is known of what should run on a node.
+fn why_unknown(call: &Call<'_>, error: &HostError) -> String {
+    below_root(call, &format!("its host file cannot be believed, so what should run there is not known: {error}"))
+}
+
 /// Returns the page of one service.
 pub fn service(call: &Call<'_>) -> Answer {
     let unknown = || Refusal::new(404, "there is no such service");
@@ -182,7 +187,8 @@ pub fn service(call: &Call<'_>) -> Answer {
     let (services, _) = world_of(call, &desired)?;
     let row = services.get(node.as_str(), service.as_str());
     let wanted = desired.hosts.get(&node).and_then(|h| h.service(&service));
-    if row.is_none() && wanted.is_none() {
+    let broken = desired.broken.get(&node).and_then(|errors| errors.first());
+    if row.is_none() && wanted.is_none() && broken.is_none() {
         return Err(unknown());
     }
     let summary = commands::status::of(&call.app.cx, &desired)?;
@@ -197,7 +203,7 @@ pub fn service(call: &Call<'_>) -> Answer {
         store::actions::list(&call.app.root, &State::ALL).map_err(|e| Refusal::new(503, e.to_string()))?.entries;
     others.retain(|e| e.action.is_about(&node, Some(&service)));
     sort::by_key(&mut others, |e| std::cmp::Reverse(e.since()));
-    let status = row.map_or("missing".into(), |r| clean(&r.status));
+    let status = row.map_or(if broken.is_some() { "unknown" } else { "missing" }.into(), |r| clean(&r.status));
     let own = context! {
         node => node.as_str(), service => service.as_str(),
         status => if look.unheard.is_some() { format!("last heard {status}") } else { status },
@@ -207,11 +213,12 @@ pub fn service(call: &Call<'_>) -> Answer {
         healthy_at => maybe_stamp(row.and_then(|r| r.last_healthy), call.now),
         unhealthy_at => maybe_stamp(row.and_then(|r| r.last_unhealthy), call.now),
         details => row.map(|r| r.details.get()).filter(|d| *d != "{}").map(clean),
-        why => drift.map(|d| clean(&d.why)), action => drift.and_then(|d| d.action.as_deref()),
+        why => drift.map(|d| clean(&d.why)).or_else(|| broken.map(|b| why_unknown(call, b))), action => drift.and_then(|d| d.action.as_deref()),
         deed => others.iter().find(|e| drift.is_some_and(|d| d.action.as_deref() == Some(e.action.id.as_str()))).map(|e| super::queue::deed(&e.action)),
         held => drift.and_then(|d| d.held_by.as_deref()).map(clean),
         runtime => wanted.map(|w| format!("{:?}", w.settings.runtime).to_lowercase()),
         monitor => wanted.is_some_and(|w| w.settings.monitor), desired => wanted.is_some(),
+        nobody => if broken.is_some() { "nobody knows" } else { "by nobody" },
         day => history::strip(&past, call.now, Span::DAY), week => history::strip(&past, call.now, Span::WEEK), cut,
         events => history::newest(&past, call.now), actions => others.iter().take(10).map(|e| super::queue::line(call, e)).collect::<Vec<_>>(),
     };

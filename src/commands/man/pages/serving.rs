@@ -16,8 +16,12 @@ pub const PAGES: &[Page] = &[
             "Errors of the API are problem documents (RFC 9457). `/api/v1/openapi.json` describes it, `/metrics` is for \
              Prometheus. Settings are read at the start: restart it after a change of `config.yaml`.",
             "What the pages and the API show to everybody is kept until the kernel tells of a change, for a second at the \
-             most; on a network file system, changes of other machines are seen after that second. Large answers that \
-             their readers leave lying are limited to 8 MiB together; beyond that, 429 says when to come again.",
+             most; on a network file system, changes of other machines are seen after that second.",
+            "Of 512 connections an address that is no trusted proxy gets 64, and of the last 128 only 4. Outputs are read \
+             as they are sent. Other large answers that their readers leave lying are limited to 8 MiB together; 2 MiB of \
+             these are kept for who shows a token, and strangers get 2 MiB an address: beyond that, 429 says when to come \
+             again. An answer has to be taken at 16 KiB a second, after 30 seconds of grace. After ten wrong tokens in a \
+             minute an address gets 429 for more of them; a right one is let in all the same.",
             "Under systemd it takes its socket from the manager, says when it is ready and gives signs of life. SIGTERM \
              and SIGINT let the requests in work end, for ten seconds at the most.",
         ],
