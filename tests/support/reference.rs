@@ -49,7 +49,7 @@ pub fn world(root: &Path, now: Stamp) -> World {
                     (bytes, intact) = match suffix {
                         ".gz" => unpack(flate2::read::MultiGzDecoder::new(&*bytes)),
                         _ if bytes.is_empty() => (Vec::new(), true),
-                        _ => ruzstd::decoding::StreamingDecoder::new(&*bytes).map_or((Vec::new(), false), unpack),
+                        _ => ruzstd::decoding::StreamingDecoder::new(&*bytes).map_or((Vec::new(), false), zstd),
                     };
                     rejected += u64::from(!intact);
                 }
@@ -263,6 +263,13 @@ fn unpack(mut input: impl Read) -> (Vec<u8>, bool) {
             Err(_) => return (out, false),
         }
     }
+}
+
+/// The same of a Zstandard file: its library leaves it to us to look at the checksum.
+fn zstd(mut input: ruzstd::decoding::StreamingDecoder<&[u8], ruzstd::decoding::FrameDecoder>) -> (Vec<u8>, bool) {
+    let (out, is_whole) = unpack(&mut input);
+    let decoder = input.decoder;
+    (out, is_whole && decoder.get_checksum_from_data() == decoder.get_calculated_checksum())
 }
 
 fn sorted(dir: &Path) -> Vec<String> {
