@@ -18,6 +18,8 @@ pub const PAGES: &[Page] = &[
             "What the pages and the API show to everybody is kept until the kernel tells of a change, for a second at the \
              most; on a network file system, changes of other machines are seen after that second. Large answers that \
              their readers leave lying are limited to 8 MiB together; beyond that, 429 says when to come again.",
+            "Of events that agents send, lines of more than 16 KiB are not taken, and none about a new service where the \
+             token's nodes have 1,000 of them, or 4 MiB of words about them; hlctl-files(5) has the details.",
             "Under systemd it takes its socket from the manager, says when it is ready and gives signs of life. SIGTERM \
              and SIGINT let the requests in work end, for ten seconds at the most.",
         ],
