@@ -2,7 +2,7 @@
 //! the agent's spool; a batch that speaks of a foreign node counts not at all.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
@@ -33,8 +33,8 @@ const HOUR_MS: i64 = 3_600_000;
 pub struct Spool {
     sizes: Mutex<Option<Sizes>>,
     foreign: Mutex<HashMap<String, (Stamp, u32)>>,
-    /// By token.
-    shares: Mutex<HashMap<String, Share>>,
+    /// By token, each with a lock of its own: who sends much keeps nobody else waiting.
+    shares: Mutex<HashMap<String, Arc<Mutex<Option<Share>>>>>,
 }
 
 /// How much `events/` holds, as it was last measured, with what came since.
@@ -115,10 +115,10 @@ impl Spool {
 
     /// Sorts the lines of a batch. One node that is not the token's makes all of it count for nothing.
     fn sort(&self, root: &Root, who: &Who, body: &[u8], now: Stamp) -> Result<Sorted, Foreign> {
-        let mut shares = lock(&self.shares);
-        let known = shares.remove(&who.name).filter(|share| share.is_of(&who.nodes, now));
-        let share = known.unwrap_or_else(|| Share::read(root, &who.nodes, now));
-        let share = shares.entry(who.name.clone()).or_insert(share);
+        let own = lock(&self.shares).entry(who.name.clone()).or_default().clone();
+        let mut share = lock(&own);
+        let known = share.take().filter(|share| share.is_of(&who.nodes, now));
+        let share = share.insert(known.unwrap_or_else(|| Share::read(root, &who.nodes, now)));
         let mut sorted = Sorted::default();
         for (i, line) in body.split(|b| *b == b'\n').enumerate() {
             let line = line.trim_ascii();
