@@ -28,11 +28,12 @@ const FILES: [(&str, &str); 5] = [
     ("services.json", "/api/v1/world/services"),
     ("nodes.json", "/api/v1/world/nodes"),
     ("drift.json", "/api/v1/drift"),
-    (SUMMARY, "/summary"),
+    (SUMMARY, SUMMARY_PATH),
     (DIGEST, "/api/v1/digest"),
 ];
 /// The control plane's own summary.
 pub const SUMMARY: &str = "summary.json";
+const SUMMARY_PATH: &str = "/summary";
 /// The control plane's own digest.
 pub const DIGEST: &str = "digest.md";
 /// Longest file that is taken, in bytes.
@@ -101,8 +102,6 @@ pub fn run(cx: &Context, args: &cli::Mirror) -> Result<MirrorReport> {
     let Some(pass) = Pass::start(&root, "mirror").advised()? else {
         return Ok(MirrorReport::Busy { root: cx.root.clone() });
     };
-    // First, so that nothing of another root's ever lies here unmarked.
-    stored::mark(&root, &mirrored.from).advised()?;
     match fetch(&root, &client, cx.now(), &mut mirrored) {
         Ok(()) => {
             pass.end(None, BTreeMap::new()).advised()?;
@@ -121,7 +120,22 @@ pub fn run(cx: &Context, args: &cli::Mirror) -> Result<MirrorReport> {
 /// Fetches all files and writes those that changed.
 fn fetch(root: &Root, client: &Client, now: Stamp, mirrored: &mut Mirrored) -> std::result::Result<(), Fail> {
     let mut tags = Tags::read(root, client.url());
-    let fetched = fetch_into(root, client, now, &mut tags, mirrored);
+    // First, so that nothing of another root's ever lies here unmarked, and that a root that asks itself knows it.
+    let is_new = !mirrored.dry_run && !root.is_mirror();
+    if is_new {
+        stored::mark(root, client.url())?;
+    }
+    let summary = client.get(SUMMARY_PATH, tags.of(root, SUMMARY), MOST)?;
+    if let Some(facts) = mirror_facts(&summary) {
+        if is_new {
+            stored::unmark(root)?;
+        }
+        return Err(is_a_mirror(client.url(), &facts));
+    }
+    if !mirrored.dry_run {
+        stored::mark(root, client.url())?;
+    }
+    let fetched = fetch_into(root, client, now, &mut tags, summary, mirrored);
     if !mirrored.dry_run {
         tags.save(root, fetched.is_ok())?;
     }
@@ -133,12 +147,17 @@ fn fetch_into(
     client: &Client,
     now: Stamp,
     tags: &mut Tags,
+    summary: Answer,
     mirrored: &mut Mirrored,
 ) -> std::result::Result<(), Fail> {
+    let mut summary = Some(summary);
     // Whether the summary says what it said before, but for ages; the digest then tells the same, too.
     let mut is_same_news = false;
     for (name, path) in FILES {
-        let answer = client.get(path, tags.of(root, name), MOST)?;
+        let answer = match summary.take_if(|_| name == SUMMARY) {
+            Some(answer) => answer,
+            None => client.get(path, tags.of(root, name), MOST)?,
+        };
         match answer.status {
             200 => {}
             304 => {
@@ -174,6 +193,19 @@ fn fetch_into(
         }
     }
     Ok(())
+}
+
+/// Returns whom the one that gave this summary mirrors itself.
+fn mirror_facts(answer: &Answer) -> Option<MirrorFacts> {
+    json::from_bytes::<Summary>(&answer.body).ok().filter(|_| answer.status == 200)?.mirror
+}
+
+/// Returns the error of asking a mirror: it answers when its own source is long gone, even if that is this one.
+fn is_a_mirror(url: &ControlPlane, facts: &MirrorFacts) -> Fail {
+    match &facts.from {
+        Some(of) if of != url => Fail::new(format!("{url} is itself a mirror of {of}"), format!("give --from {of}")),
+        _ => Fail::new(format!("{url} is itself a mirror"), "give the URL of the control plane with --from"),
+    }
 }
 
 /// Returns the error of an answer that says no.

@@ -1,27 +1,28 @@
 //! Sends what waits in the spool to the control plane: once a pass, oldest first, until it says no. What it has not
-//! acknowledged stays.
+//! acknowledged stays. A node for which the token does not speak holds up no other one.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::cli;
 use crate::context::Context;
 use crate::fail::{self, Advised, Result};
 use crate::flow::control_plane::ControlPlane;
-use crate::flow::digest::sha256_hex;
-use crate::flow::json;
-use crate::flow::spool::Dropped;
+use crate::flow::spool::{Dropped, by_node};
 use crate::store::root::Root;
-use crate::store::spool::{SEGMENT, Spool};
-use crate::wire::{Answer, Client};
+use crate::store::spool::{self, SEGMENT, Spool};
+use crate::wire::Client;
+
+mod answer;
+
+use answer::{No, Taken, Verdict, send};
 
 /// For how long one pass sends; what is left then goes with the next.
 const LONG_ENOUGH: Duration = Duration::from_secs(20);
 /// How many refused lines are told one by one.
 const TOLD: usize = 5;
-
-const EVENTS: &str = "/api/v1/events";
 
 /// What became of the spool.
 #[derive(Debug, Default, Serialize)]
@@ -36,6 +37,9 @@ pub struct Shipment {
     pub waiting: u64,
     /// What a full spool lost since it was last emptied.
     pub lost: Dropped,
+    /// The nodes whose events are set aside: the control plane does not take them from this token.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub refused: BTreeSet<String>,
     /// Why the rest was not sent.
     pub error: Option<String>,
     /// What to do about it.
@@ -61,43 +65,16 @@ impl Shipment {
                 self.causes.join("; ")
             ));
         }
+        if !self.refused.is_empty() {
+            let nodes: Vec<&str> = self.refused.iter().map(String::as_str).collect();
+            notes.push(format!("what waits of {} is set aside: this token may not send it", nodes.join(", ")));
+        }
         if let Some(error) = &self.error {
             notes.push(format!("{error}; {} events wait in the spool", self.waiting));
             notes.extend(self.advice.iter().map(|advice| format!("help: {advice}")));
         }
         notes
     }
-}
-
-/// What the control plane says of a batch that it took.
-#[derive(Deserialize)]
-struct Taken {
-    accepted: u64,
-    rejected: Vec<Rejected>,
-    /// How many, where not all are named.
-    rejected_total: Option<u64>,
-}
-
-impl Taken {
-    fn rejected(&self) -> u64 {
-        self.rejected_total.unwrap_or(self.rejected.len() as u64)
-    }
-}
-
-#[derive(Deserialize)]
-struct Rejected {
-    line: u64,
-    cause: String,
-}
-
-/// What an answer means for the lines that were sent.
-enum Verdict {
-    /// They are there.
-    Taken(Taken),
-    /// Fewer at a time may be.
-    TooMany,
-    /// They stay: why, and what to do.
-    No(String, String),
 }
 
 /// Sends what waits to a control plane. Where even the token cannot be read, that is what the shipment says.
@@ -119,35 +96,63 @@ pub fn run(root: &Root, client: &Client) -> Result<Shipment> {
     let mut shipment = Shipment { lost: spool.lost(), ..Shipment::default() };
     let began = Instant::now();
     let mut limit = SEGMENT;
-    'spool: for batch in spool.batches().advised()? {
+    let mut waiting: VecDeque<_> = spool.batches().advised()?.into();
+    // The nodes set aside before whose events are taken again.
+    let mut taken_again = BTreeSet::new();
+    'spool: while let Some(batch) = waiting.pop_front() {
+        let node = spool::node(&batch);
+        if node.is_some_and(|node| shipment.refused.contains(node)) {
+            continue;
+        }
         let bytes = spool.read(&batch).advised()?;
         let mut rest = &bytes[..];
-        while !rest.is_empty() {
+        let mut is_refused = node.is_none() && shipment.refuses(&bytes);
+        while !rest.is_empty() && !is_refused {
             if began.elapsed() > LONG_ENOUGH {
                 break 'spool;
             }
-            let part = whole_lines(rest, limit);
+            // What was refused before is asked for with one line: it may be long, and refused in each pass.
+            let is_asked = node.is_some_and(|node| !taken_again.contains(node));
+            let part = whole_lines(rest, if is_asked { 1 } else { limit });
             match send(client, part) {
                 Verdict::Taken(taken) => {
                     shipment.take(&taken);
                     rest = &rest[part.len()..];
                     spool.delivered(&batch, rest).advised()?;
+                    taken_again.extend(node.map(str::to_owned));
                 }
                 Verdict::TooMany => limit = part.len() / 2,
-                Verdict::No(error, advice) => {
-                    (shipment.error, shipment.advice) = (Some(error), Some(advice));
+                Verdict::NotYours(no) => {
+                    shipment.says_no(no);
+                    is_refused = true;
+                }
+                Verdict::No(no) => {
+                    shipment.says_no(no);
                     break 'spool;
                 }
             }
         }
-        if bytes.is_empty() {
-            spool.delivered(&batch, b"").advised()?;
+        match node {
+            Some(node) if is_refused => drop(shipment.refused.insert(node.to_owned())),
+            None if is_refused => {
+                let parts = by_node(rest);
+                if parts.is_empty() {
+                    break;
+                }
+                let parts = spool.part(&batch, &parts).advised()?;
+                // A pass that was killed may have left some of them.
+                waiting.retain(|path| !parts.contains(path));
+                parts.into_iter().rev().for_each(|part| waiting.push_front(part));
+            }
+            _ if bytes.is_empty() => spool.delivered(&batch, b"").advised()?,
+            _ => {}
         }
     }
     shipment.waiting = spool.count_waiting().advised()?;
     if shipment.waiting == 0 {
         spool.forget_lost().advised()?;
     }
+    shipment.advise(root);
     Ok(shipment)
 }
 
@@ -158,43 +163,25 @@ fn whole_lines(bytes: &[u8], limit: usize) -> &[u8] {
     &bytes[..end.map_or(bytes.len(), |end| end + 1)]
 }
 
-fn send(client: &Client, part: &[u8]) -> Verdict {
-    // The same lines have the same key, whoever was killed in between.
-    match client.post(EVENTS, &sha256_hex(part), "application/x-ndjson", part) {
-        Ok(answer) => verdict(client, &answer, part),
-        Err(e) => Verdict::No(e.to_string(), e.advice()),
-    }
-}
-
-fn verdict(client: &Client, answer: &Answer, part: &[u8]) -> Verdict {
-    let lines = memchr::memchr_iter(b'\n', part).count() as u64;
-    let url = client.url();
-    let no = |advice: &str| {
-        let (_, told) = answer.problem();
-        let advice = told.map_or(advice.to_owned(), |told| format!("{advice}; it says: {}", client.harmless(&told)));
-        Verdict::No(client.refusal(answer), advice)
-    };
-    match answer.status {
-        200 => match json::from_bytes::<Taken>(&answer.body) {
-            // Whatever else answers with 200, a captive portal for one, has not taken anything.
-            Ok(taken) if taken.accepted + taken.rejected() == lines => Verdict::Taken(taken),
-            _ => Verdict::No(
-                format!("{url} answered as no control plane does"),
-                "look at the URL: something else answers there".into(),
-            ),
-        },
-        413 if lines > 1 => Verdict::TooMany,
-        413 => no("let the proxy before the control plane take larger requests (nginx: client_max_body_size 1m)"),
-        401 => no("`hlctl token add NODE --agent` on the control plane prints a token: give it with --token-file"),
-        403 => no("the token must be an agent's, made for this node: `hlctl token add NAME --agent --nodes A,B`"),
-        404 | 405 => no("look at the URL: it is that of the control plane's first page"),
-        421 => no("add the name to `serve: allowed_hosts` of the control plane's config.yaml, or use its address"),
-        507 => no("make room on the control plane: `hlctl prune`, or raise `events_quota`"),
-        _ => no("look at the control plane; the next pass tries it again"),
-    }
-}
-
 impl Shipment {
+    /// Returns whether some of these lines are known to be refused.
+    fn refuses(&self, lines: &[u8]) -> bool {
+        !self.refused.is_empty() && by_node(lines).iter().any(|(node, _)| self.refused.contains(node))
+    }
+
+    fn says_no(&mut self, no: No) {
+        (self.error, self.advice) = (Some(no.error), Some(no.advice));
+    }
+
+    /// Says how to be rid of what was set aside, where it is not all that there is: then the token is a wrong one.
+    fn advise(&mut self, root: &Root) {
+        if let (Some(advice), false, 1..) = (&mut self.advice, self.refused.is_empty(), self.accepted) {
+            let file = |node: &String| root.state("spool").join(format!("*@{node}.jsonl")).display().to_string();
+            let files: Vec<String> = self.refused.iter().map(file).collect();
+            advice.push_str(&format!("; or let them go: `rm {}`", files.join(" ")));
+        }
+    }
+
     fn take(&mut self, taken: &Taken) {
         self.accepted += taken.accepted;
         self.rejected += taken.rejected();

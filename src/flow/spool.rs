@@ -1,5 +1,5 @@
 //! What an agent's spool may do without when it is full: heartbeats before repeats, repeats before changes, and of
-//! each the oldest first. Never reads or writes it.
+//! each the oldest first; and whose its lines are. Never reads or writes it.
 
 use std::collections::HashMap;
 
@@ -43,6 +43,22 @@ impl Sorter {
             _ => Worth::Change,
         }
     }
+}
+
+/// Returns lines node by node, each node's in their order. What is no event stays with what stands before it; there
+/// is nothing where no line is an event.
+pub fn by_node(lines: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let (mut parts, mut last, mut first) = (Vec::<(String, Vec<u8>)>::new(), 0, Vec::new());
+    for line in lines.split_inclusive(|b| *b == b'\n') {
+        if let Ok(event) = parse_bytes(line) {
+            last = parts.iter().position(|(node, _)| *node == event.node).unwrap_or(parts.len());
+            if last == parts.len() {
+                parts.push((event.node.into_owned(), std::mem::take(&mut first)));
+            }
+        }
+        parts.get_mut(last).map_or(&mut first, |(_, part)| part).extend_from_slice(line);
+    }
+    parts
 }
 
 /// How many lines a full spool lost.
@@ -126,6 +142,23 @@ mod tests {
             assert_eq!(worth(&mut sorter, rest), want, "{rest}");
         }
         assert_eq!(sorter.worth(b"no event"), Worth::Change);
+    }
+
+    #[test]
+    fn each_line_goes_with_its_node() {
+        let line = |node: &str, n: u32| format!("{{\"ts\":179541800{n},\"node\":\"{node}\",\"type\":\"t\"}}\n");
+        let parts = |lines: &[&str]| -> Vec<(String, String)> {
+            let parts = by_node(lines.concat().as_bytes()).into_iter();
+            parts.map(|(node, part)| (node, String::from_utf8(part).unwrap())).collect()
+        };
+        assert_eq!(parts(&[]), []);
+        assert_eq!(parts(&["x\n", "{}\n"]), []);
+        let (a, b) = (|n| line("a", n), |n| line("b", n));
+        assert_eq!(parts(&[&a(1), &a(2)]), [("a".to_owned(), a(1) + &a(2))]);
+        assert_eq!(
+            parts(&["x\n", &b(1), &a(2), "y\n", &b(3), "z\n", &a(4)]),
+            [("b".to_owned(), "x\n".to_owned() + &b(1) + &b(3) + "z\n"), ("a".to_owned(), a(2) + "y\n" + &a(4))]
+        );
     }
 
     #[test]

@@ -34,6 +34,12 @@ pub fn mark(root: &Root, from: &ControlPlane) -> Result<(), WriteError> {
     root.write(&root.state(MARK), &bytes).map(drop)
 }
 
+/// Takes the mark from a root to which nothing was brought.
+pub fn unmark(root: &Root) -> Result<(), WriteError> {
+    let path = root.state(MARK);
+    std::fs::remove_file(&path).map_err(|e| WriteError::at(&path, "remove", e))
+}
+
 /// Returns whom a root mirrors; nothing where its mark, made by hand, does not say.
 pub fn source(root: &Root) -> Option<ControlPlane> {
     let mark: Mark = json::from_bytes(&std::fs::read(root.state(MARK)).ok()?).ok()?;

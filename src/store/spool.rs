@@ -1,8 +1,9 @@
 //! `state/spool/`: events on their way to the control plane, oldest first, until it says that it has them. Bounded:
 //! what a full spool does without is decided by `flow`. Knows nothing of how they are sent.
 //!
-//! `current.jsonl` is appended to; `<number>.jsonl` are closed and only ever shrink. A kill at any moment leaves each
-//! event in one of them, at worst one that was delivered already.
+//! `current.jsonl` is appended to; `<number>.jsonl` are closed and only ever shrink. `<number>@<node>.jsonl` is what
+//! was in such a file of one node, once the control plane would not have all of it: `rm *@NODE.jsonl` lets a node's go.
+//! A kill at any moment leaves each event in one of them, at worst one that was delivered already, or in two.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader};
@@ -14,6 +15,7 @@ use super::events;
 use super::lock::Lock;
 use super::root::Root;
 use crate::flow::json;
+use crate::flow::name::check_name;
 use crate::flow::sort;
 use crate::flow::spool::{Dropped, Sorter, shed};
 
@@ -23,6 +25,9 @@ pub const MOST: u64 = 16 << 20;
 pub const SEGMENT: usize = 256 << 10;
 /// Once it is full, it is brought down to this, so that not every pass has to.
 const ROOM: u64 = MOST / 8 * 7;
+
+/// Digits of a closed file's number: by name they are in order.
+const DIGITS: usize = 16;
 
 const CURRENT: &str = "current.jsonl";
 const DROPPED: &str = "dropped.json";
@@ -81,7 +86,20 @@ impl<'a> Spool<'a> {
     /// Returns the files that wait, oldest first; what is added from now on goes into another one.
     pub fn batches(&self) -> Result<Vec<PathBuf>, WriteError> {
         self.close()?;
-        Ok(self.closed()?.into_iter().map(|number| self.path_of(number)).collect())
+        self.closed()
+    }
+
+    /// Parts a file by node. Returns what takes its place.
+    pub fn part(&self, batch: &Path, parts: &[(String, Vec<u8>)]) -> Result<Vec<PathBuf>, WriteError> {
+        let number = number(batch);
+        let mut paths = Vec::new();
+        for (node, lines) in parts {
+            let path = self.dir.join(format!("{number:0DIGITS$}@{node}.jsonl"));
+            self.root.write(&path, lines)?;
+            paths.push(path);
+        }
+        remove(batch)?;
+        Ok(paths)
     }
 
     /// Returns the whole lines of a file.
@@ -129,7 +147,8 @@ impl<'a> Spool<'a> {
     /// Closes the current file under the next number.
     fn close(&self) -> Result<(), WriteError> {
         let current = self.dir.join(CURRENT);
-        let to = self.path_of(self.closed()?.last().map_or(1, |last| last + 1));
+        let number = self.closed()?.last().map_or(1, |last| number(last) + 1);
+        let to = self.dir.join(format!("{number:0DIGITS$}.jsonl"));
         match std::fs::rename(&current, &to) {
             Ok(()) => sync_dir(&self.dir),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -137,27 +156,23 @@ impl<'a> Spool<'a> {
         }
     }
 
-    fn path_of(&self, number: u64) -> PathBuf {
-        self.dir.join(format!("{number:016}.jsonl"))
-    }
-
-    /// Returns the numbers of the closed files in order.
-    fn closed(&self) -> Result<Vec<u64>, WriteError> {
+    /// Returns the closed files in order.
+    fn closed(&self) -> Result<Vec<PathBuf>, WriteError> {
         let fail = |e| WriteError::at(&self.dir, "list", e);
-        let mut numbers = Vec::new();
+        let mut paths = Vec::new();
         for entry in std::fs::read_dir(&self.dir).map_err(fail)? {
-            let name = entry.map_err(fail)?.file_name();
-            let number = name.to_str().and_then(|n| n.strip_suffix(".jsonl")?.parse::<u64>().ok());
-            numbers.extend(number.filter(|n| self.path_of(*n).file_name() == Some(&name)));
+            let entry = entry.map_err(fail)?;
+            paths.extend(entry.file_name().to_str().and_then(parsed).map(|_| entry.path()));
         }
-        sort::by(&mut numbers, Ord::cmp);
-        Ok(numbers)
+        // By number, and of one number the whole before its parts.
+        sort::by(&mut paths, Ord::cmp);
+        Ok(paths)
     }
 
     /// Returns all files in order, the current one last.
     fn files(&self) -> Result<Vec<PathBuf>, WriteError> {
         let current = Some(self.dir.join(CURRENT)).filter(|path| path.exists());
-        Ok(self.closed()?.into_iter().map(|number| self.path_of(number)).chain(current).collect())
+        Ok(self.closed()?.into_iter().chain(current).collect())
     }
 
     /// Lets go what is too much, once it is.
@@ -195,6 +210,23 @@ impl<'a> Spool<'a> {
         }
         Ok(dropped)
     }
+}
+
+/// Returns the node of a closed file that holds the lines of one.
+pub fn node(batch: &Path) -> Option<&str> {
+    parsed(batch.file_name()?.to_str()?)?.1
+}
+
+fn number(batch: &Path) -> u64 {
+    batch.file_name().and_then(|name| parsed(name.to_str()?)).map_or(0, |(number, _)| number)
+}
+
+/// Returns what the name of a closed file says: its number, and its node.
+fn parsed(name: &str) -> Option<(u64, Option<&str>)> {
+    let stem = name.strip_suffix(".jsonl")?;
+    let (number, node) = stem.split_once('@').map_or((stem, None), |(number, node)| (number, Some(node)));
+    let is_number = number.len() == DIGITS && number.bytes().all(|b| b.is_ascii_digit());
+    (is_number && node.is_none_or(|node| check_name(node).is_ok())).then_some((number.parse().ok()?, node))
 }
 
 fn open(options: &mut OpenOptions, path: &Path) -> Result<File, WriteError> {
@@ -268,6 +300,53 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&current).unwrap(), "{\"a\":1}\n{\"b\":2}\n");
         std::fs::write(&current, "{\"a\":1}\n{\"ha").unwrap();
         assert_eq!((spool.count_waiting().unwrap(), all(&spool).as_str()), (1, "{\"a\":1}\n"));
+    }
+
+    #[test]
+    fn a_file_is_parted_by_node_and_no_other_name_is_one() {
+        let (dir, root) = root();
+        let spool = Spool::open(&root).unwrap();
+        let of = |node: &str| line("service_removed", 1).replace("\"n\"", &format!("\"{node}\""));
+        spool.add(&[of("b"), of("a.b"), of("b")]).unwrap();
+        let whole = spool.batches().unwrap().remove(0);
+        spool.add(&[of("c")]).unwrap();
+        assert_eq!(node(&whole), None);
+        let parts = spool.part(&whole, &crate::flow::spool::by_node(&spool.read(&whole).unwrap())).unwrap();
+        assert_eq!(parts.iter().map(|p| node(p).unwrap()).collect::<Vec<_>>(), ["b", "a.b"]);
+        for name in ["0000000000000009@../x.jsonl", "9@a.jsonl", "0000000000000009@.jsonl", "+000000000000009.jsonl"] {
+            assert_eq!(parsed(name), None, "{name}");
+        }
+        std::fs::write(dir.path().join("state/spool/0000000000000009@b c.jsonl"), "x\n").unwrap();
+        let all = spool.batches().unwrap();
+        assert_eq!(
+            all.iter().map(|p| (number(p), node(p))).collect::<Vec<_>>(),
+            [(1, Some("a.b")), (1, Some("b")), (2, None)]
+        );
+        assert_eq!(spool.count_waiting().unwrap(), 4);
+    }
+
+    #[test]
+    fn what_was_set_aside_goes_before_newer_changes() {
+        let (_dir, root) = root();
+        let mut spool = Spool::open(&root).unwrap();
+        spool.most = 64 << 10;
+        let (mut old, mut new) = (0, 0);
+        while old < 300 {
+            spool.add(&[line("service_status", old)]).unwrap();
+            old += 1;
+        }
+        let whole = spool.batches().unwrap().remove(0);
+        spool.part(&whole, &[("n".into(), spool.read(&whole).unwrap())]).unwrap();
+        let mut dropped = Dropped::default();
+        while dropped.changes == 0 {
+            dropped.add(spool.add(&[line("service_status", old + new)]).unwrap());
+            new += 1;
+        }
+        let kept = all(&spool);
+        assert_eq!(kept.lines().count() as u64, (old + new) as u64 - dropped.changes);
+        assert!(kept.ends_with(&(line("service_status", old + new - 1) + "\n")));
+        assert!(kept.contains(&line("service_status", old)), "the newer node's changes are all there");
+        assert_eq!(spool.lost(), dropped);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::view;
 
 pub mod actions;
 pub mod events;
+mod share;
 pub mod metrics;
 
 type Answer = Result<Response, Refusal>;

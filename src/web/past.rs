@@ -24,6 +24,11 @@ const BELIEVED_MS: i64 = 30_000;
 const LATE_MS: i64 = 2 * 3_600_000;
 /// How many services are remembered with their words.
 const REMEMBERED: usize = 4;
+/// Most marks of one service and most of its changes that are kept, the newest; an agent may be out of its mind.
+const MARKS: usize = 2000;
+const CHANGES: usize = 5000;
+/// Longest words of a change, in characters.
+const WORDS: usize = 240;
 
 /// The pasts of services.
 #[derive(Default)]
@@ -120,7 +125,12 @@ impl All {
                 }
                 let Some(services) = marks.get_mut(&*event.node) else { return };
                 match services.get_mut(service) {
-                    Some(marks) => marks.push(mark),
+                    Some(marks) => {
+                        marks.push(mark);
+                        if marks.len() >= 2 * MARKS {
+                            thin(marks, now);
+                        }
+                    }
                     None => drop(services.insert(service.to_owned(), vec![mark])),
                 }
             }
@@ -139,14 +149,19 @@ impl All {
 fn thin(marks: &mut Vec<Mark>, now: Stamp) {
     sort::by(marks, Ord::cmp);
     marks.dedup();
-    let mut last: Option<Mark> = None;
-    marks.retain(|mark| {
-        let says = now.since(mark.at) <= LATE_MS || last.is_none_or(|last| last.well != mark.well);
-        last = Some(*mark);
-        says
-    });
+    for late in [LATE_MS, 0] {
+        let mut last: Option<Mark> = None;
+        marks.retain(|mark| {
+            let says = now.since(mark.at) <= late || last.is_none_or(|last| last.well != mark.well);
+            last = Some(*mark);
+            says
+        });
+        if marks.len() <= MARKS {
+            break;
+        }
+    }
     let old = marks.iter().take_while(|mark| now.since(mark.at) > DAY_MS).count();
-    marks.drain(..old.saturating_sub(1));
+    marks.drain(..old.saturating_sub(1).max(marks.len().saturating_sub(MARKS)));
     marks.shrink_to_fit();
 }
 
@@ -160,6 +175,7 @@ impl Single {
         let Self { node, service, recent, changes, cut } = self;
         let finder = memchr::memmem::Finder::new(service.as_str());
         let look = Look { days: &folders(now, 8), open: 3, most: MOST };
+        let mut too_many = false;
         *cut |= recent.read(root, look, &|line| finder.find(line).is_some(), &mut |event| {
             let is_node = event.node == node.as_str() || desired.aliases.get(&*event.node) == Some(node);
             if !is_node || event.service.as_deref() != Some(service.as_str()) {
@@ -168,20 +184,40 @@ impl Single {
             if let Some(mark) = mark(event) {
                 let reason = event.reason.as_deref().map_or(String::new(), |r| format!(": {}", in_words(r)));
                 let words = format!("{}{reason}", event.status().unwrap_or("removed"));
+                let words = match words.char_indices().nth(WORDS) {
+                    Some((end, _)) => format!("{}…", &words[..end]),
+                    None => words,
+                };
                 changes.push(Change { mark, words: clean(&words).into_owned() });
+                if changes.len() >= 2 * CHANGES {
+                    too_many |= settle(changes, now);
+                }
             }
         });
-        changes.retain(|c| now.since(c.mark.at) <= 8 * DAY_MS);
-        sort::by(changes, Ord::cmp);
+        *cut |= settle(changes, now) || too_many;
+    }
+}
+
+/// Sorts changes and drops those that say what the one before them said. Returns whether there were more than are
+/// kept.
+fn settle(changes: &mut Vec<Change>, now: Stamp) -> bool {
+    changes.retain(|c| now.since(c.mark.at) <= 8 * DAY_MS);
+    sort::by(changes, Ord::cmp);
+    for late in [LATE_MS, 0] {
         let mut last: Option<(Mark, String)> = None;
         changes.retain(|change| {
             let is_new =
                 last.as_ref().is_none_or(|(mark, words)| mark.well != change.mark.well || *words != change.words);
-            let is_late = now.since(change.mark.at) <= LATE_MS && last.as_ref().is_none_or(|(m, _)| *m != change.mark);
+            let is_late = now.since(change.mark.at) <= late && last.as_ref().is_none_or(|(m, _)| *m != change.mark);
             last = Some((change.mark, change.words.clone()));
             is_new || is_late
         });
+        if changes.len() <= CHANGES {
+            return false;
+        }
     }
+    changes.drain(..changes.len() - CHANGES);
+    true
 }
 
 /// Returns what the world says of a service: the newest of its kind, perhaps from before the day.
@@ -190,4 +226,34 @@ pub fn of_row(row: &ServiceRow) -> Vec<Mark> {
     let of_kind = [row.last_healthy.map(|at| (at, true)), row.last_unhealthy.map(|at| (at, false))];
     let all = of_kind.into_iter().flatten().chain([newest]);
     all.map(|(at, well)| Mark { at, well: Some(well) }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Stamp = Stamp::from_millis(1_795_418_000_000);
+
+    fn mark(seconds_ago: usize, well: bool) -> Mark {
+        Mark { at: NOW.plus_millis(-1000 * seconds_ago as i64), well: Some(well) }
+    }
+
+    #[test]
+    fn of_more_than_is_kept_what_says_nothing_new_goes_first_and_then_the_oldest() {
+        let steady = || (0..5000).map(|n| mark(n, n < 5)).chain([mark(80_000, true)]);
+        let mut marks: Vec<Mark> = steady().collect();
+        thin(&mut marks, NOW);
+        assert_eq!(marks, [mark(80_000, true), mark(4999, false), mark(4, true), mark(0, true)]);
+        let mut wild: Vec<Mark> = (0..5000).map(|n| mark(n, n % 2 == 0)).collect();
+        thin(&mut wild, NOW);
+        assert_eq!((wild.len(), wild[0], wild[MARKS - 1]), (MARKS, mark(1999, false), mark(0, true)));
+
+        let change = |mark: Mark, words: &str| Change { mark, words: words.into() };
+        let mut changes: Vec<Change> = (0..9000).map(|n| change(mark(n, true), "healthy")).collect();
+        assert!(!settle(&mut changes, NOW));
+        assert_eq!(changes.len(), 2, "{changes:?}");
+        let mut wild: Vec<Change> = (0..9000).map(|n| change(mark(n, false), &format!("x{n}"))).collect();
+        assert!(settle(&mut wild, NOW));
+        assert_eq!((wild.len(), &*wild[CHANGES - 1].words), (CHANGES, "x0"));
+    }
 }

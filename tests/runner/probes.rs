@@ -76,7 +76,13 @@ fn all_checks(via: &Connection) {
     assert_eq!(mqtt(broker), Health::Healthy);
     assert_eq!(mqtt(wants_password), Health::Healthy, "it answers");
     assert_eq!(failed(mqtt(busy)).0, MQTT_UNREACHABLE);
-    assert_eq!(failed(mqtt(page)), (MQTT_UNREACHABLE, "what answers is no MQTT broker".into()));
+    // A text that begins with the type of a CONNACK, one that would be 2 MiB long, bits that have to be 0, a code that
+    // no broker gives, and another packet.
+    let strangers: [&'static [u8]; 5] =
+        [b"    hello", b"\x20\xff\xff\x7f", b"\x2f\x02\0\0", b"\x20\x02\0\x06", b"\xd0\0"];
+    for port in strangers.map(server).into_iter().chain([page]) {
+        assert_eq!(failed(mqtt(port)), (MQTT_UNREACHABLE, "what answers is no MQTT broker".into()));
+    }
     let (reason, detail) = failed(mqtt(closed));
     assert!(reason == MQTT_UNREACHABLE && detail.contains("refused"), "{detail}");
 

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use crate::server::{Answer, Server};
-use crate::{events_of, now};
+use crate::support::Home;
+use crate::{events_of, needs, now};
 
 const PATH: &str = "/api/v1/events";
 
@@ -32,7 +33,10 @@ fn foreign_names_count_nothing_and_are_written_down_but_not_without_end() {
     }
     assert_eq!(events_of(&server.home), Vec::<String>::new());
     let told = server.home.audit().into_iter().filter(|l| l == "refused -→- piha web").count();
-    assert_eq!(told, 10, "{:?}", server.home.audit());
+    assert_eq!(told, 11, "{:?}", server.home.audit());
+    let log = server.home.run(&["audit"]).out;
+    let last = log.lines().rfind(|line| line.contains("refused")).unwrap();
+    assert!(last.contains("more such batches until ") && last.contains(" UTC are not written down"), "{log}");
     assert_eq!(send(&server, &two, None, &event("nas", &ts)).status, 200);
     for foreign in ["relay", "Vps", "vps ", "piha"] {
         assert_ne!(send(&server, &two, None, &event(foreign, &ts)).json()["accepted"], json!(1), "{foreign}");
@@ -99,7 +103,7 @@ fn a_batch_sent_again_is_answered_as_before_and_written_once() {
     let home = {
         let mut server = server;
         server.terminate();
-        std::mem::replace(&mut server.home, crate::Home::new())
+        std::mem::replace(&mut server.home, Home::new())
     };
     let server = Server::of(home, &[]);
     assert_eq!(send(&server, &token, Some("k1"), &body).json(), first.json());
@@ -114,27 +118,127 @@ fn a_batch_sent_again_is_answered_as_before_and_written_once() {
 
 #[test]
 fn a_flood_fills_its_share_and_silences_nobody() {
-    let quota = 4 << 20;
-    let server = Server::start("events_quota: 4MiB\n");
+    // In full a gigabyte against 64 MiB.
+    let is_full = needs::number("HLCTL_FULL", 0) == 1;
+    let (batches, quota) = if is_full { (1024, 64) } else { (12, 4) };
+    let server = Server::start(&format!("events_quota: {quota}MiB\n"));
     let (wild, honest) = (server.token(&["wild", "--agent"]), server.token(&["piha", "--agent"]));
     let ts = now().to_string();
     let line = event("wild", &ts) + "\n";
     let batch = line.repeat((1 << 20) / line.len());
-    let statuses: Vec<u16> = (0..12).map(|_| send(&server, &wild, None, &batch).status).collect();
+    let statuses: Vec<u16> = (0..batches).map(|_| send(&server, &wild, None, &batch).status).collect();
     assert_eq!(
         statuses.iter().filter(|s| **s == 200).count(),
-        2,
-        "half of 4 MiB, and the rest is for others: {statuses:?}"
+        quota / 2,
+        "half of the quota, and the rest is for others: {statuses:?}"
     );
     assert!(statuses.iter().all(|s| [200, 507].contains(s)), "{statuses:?}");
     let size: u64 = walkdir::WalkDir::new(server.home.at("events"))
         .into_iter()
         .filter_map(|e| e.ok()?.metadata().ok().filter(|m| m.is_file()).map(|m| m.len()))
         .sum();
-    assert!(size <= quota, "{size}");
+    assert!(size <= (quota as u64) << 20, "{size}");
     assert_eq!(send(&server, &honest, None, &event("piha", &ts)).json()["accepted"], 1, "others are unaffected");
     assert_eq!(server.home.run(&["observe"]).code, 0);
     assert!(server.get("/api/v1/world/services").body.contains("\"piha\""));
+}
+
+/// The most that the server may ever have resident while its world is flooded, in KiB.
+const PEAK: u64 = 96 << 10;
+
+#[test]
+fn one_token_does_not_make_the_world_too_large_for_the_others() {
+    let server = Server::start("");
+    let (wild, honest) = (server.token(&["wild", "--agent"]), server.token(&["piha", "--agent"]));
+    let mirror = Home::new();
+    let url = format!("http://{}", server.address);
+    let loop_goes_on = |n: usize| {
+        let line = format!(
+            r#"{{"ts":{},"node":"piha","type":"service_status","service":"web","status":"s{n}"}}"#,
+            now() + n as i64
+        );
+        assert_eq!(send(&server, &honest, None, &line).json()["accepted"], 1);
+        let observed = server.home.run(&["observe"]);
+        assert_eq!(observed.code, 0, "{observed:?}");
+        for path in ["/", "/services", "/services/wild/web", "/summary"] {
+            let page = server.get(path);
+            assert_eq!(page.status, 200, "{path}");
+        }
+        let mirrored = mirror.run(&["mirror", "--from", &url]);
+        assert_eq!(mirrored.code, 0, "{mirrored:?}");
+        let world = std::fs::read_to_string(mirror.at("world/services.json")).unwrap();
+        assert!(world.contains(&format!("\"s{n}\"")), "the mirror is up to date");
+        world
+    };
+    let ts = now();
+    assert_eq!(send(&server, &wild, None, &event("wild", &ts.to_string())).json()["accepted"], 1);
+    loop_goes_on(0);
+
+    // A new name on each line.
+    let mut number = 0;
+    for n in 0..40 {
+        let mut batch = String::new();
+        while batch.len() < 1_000_000 {
+            number += 1;
+            batch += &format!(r#"{{"ts":{ts},"node":"wild","type":"service_healthy","service":"s{number}"}}"#);
+            batch.push('\n');
+        }
+        let answer = send(&server, &wild, None, &batch);
+        assert_eq!((answer.status, &answer.json()["accepted"]), (200, &json!(if n == 0 { 999 } else { 0 })));
+    }
+    let full = send(&server, &wild, None, &event("wild", &ts.to_string()).replace("web", "more")).json();
+    assert_eq!(
+        full["rejected"],
+        json!([{ "line": 1, "cause": "wild/more would be one more than the 1000 services of this token's nodes" }])
+    );
+    let world = loop_goes_on(1);
+    assert_eq!(world.matches("\"wild\"").count(), 1000);
+
+    // Long words: a line on its own, and all of them together.
+    for field in ["reason", "status", "details", "type"] {
+        let long = event("wild", &ts.to_string()).replace('}', &format!(r#","{field}":"{}"}}"#, "x".repeat(900_000)));
+        let answer = send(&server, &wild, None, &long).json();
+        assert_eq!(answer["rejected"], json!([{ "line": 1, "cause": "longer than 16384 bytes" }]));
+    }
+    let long = "x".repeat(16_000);
+    let mut accepted = 0;
+    for part in 0..20 {
+        let line = |n: usize| {
+            let (ts, name) = (ts + 1, part * 60 + n);
+            format!(r#"{{"ts":{ts},"node":"wild","type":"service_healthy","service":"s{name}","details":"{long}"}}"#)
+        };
+        let batch: Vec<String> = (0..60).map(line).collect();
+        let answer = send(&server, &wild, None, &batch.join("\n"));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        accepted += answer.json()["accepted"].as_u64().unwrap();
+    }
+    assert!((200..300).contains(&accepted), "{accepted} of 1000 services with 16 kB each");
+    let world = loop_goes_on(2);
+    assert!(world.len() < 5 << 20, "{}", world.len());
+
+    // The same service all the time: what is kept for its page has an end, too.
+    for n in 0..20 {
+        let line = |m: i64| {
+            let (at, kind) = (ts as f64 - (n * 10_000 + m) as f64 / 1000.0, ["healthy", "unhealthy"][m as usize % 2]);
+            format!(r#"{{"ts":{at:.3},"node":"wild","type":"service_{kind}","service":"web","reason":"{m}"}}"#)
+        };
+        let batch: Vec<String> = (0..10_000).map(line).collect();
+        assert_eq!(send(&server, &wild, None, &batch.join("\n")).json()["accepted"], 10_000);
+    }
+    loop_goes_on(3);
+    let peak = server.peak_memory();
+    assert!(peak < PEAK, "{peak} KiB");
+
+    // After a restart the names are those of the world.
+    let home = {
+        let mut server = server;
+        server.terminate();
+        std::mem::replace(&mut server.home, Home::new())
+    };
+    let server = Server::of(home, &[]);
+    let lines = [event("wild", &ts.to_string()), event("wild", &ts.to_string()).replace("web", "more")];
+    let answer = send(&server, &wild, None, &lines.join("\n")).json();
+    assert_eq!((&answer["accepted"], &answer["rejected"][0]["line"]), (&json!(1), &json!(2)), "{answer}");
 }
 
 #[test]

@@ -143,6 +143,53 @@ fn a_root_with_a_life_of_its_own_is_left_alone() {
 }
 
 #[test]
+fn a_mirror_is_not_mirrored_by_another_nor_by_itself() {
+    let server = Server::with_web("");
+    report(&server, "web", true);
+    let home = Home::new();
+    assert_eq!(mirror(&home, &server, &[]).code, 0);
+    let shown = Server::of(home, &[]);
+    let source = format!("http://{}", server.address);
+    let advice = format!("http://{} is itself a mirror of {source}; ", shown.address);
+
+    // A second one, that had no source yet.
+    let other = Home::new();
+    for args in [&[][..], &["--dry-run"]] {
+        let refused = mirror(&other, &shown, args);
+        assert_eq!(refused.code, 1, "{refused:?}");
+        assert!(refused.err.contains(advice.trim_end_matches("; ")), "{refused:?}");
+        assert!(refused.err.contains(&format!("help: give --from {source}\n")), "{refused:?}");
+    }
+    assert!(!other.root.is_mirror() && !other.at("world/services.json").exists());
+    // One that had the right one keeps that, and says what is wrong.
+    assert_eq!(mirror(&other, &server, &[]).code, 0);
+    let before = world(&other);
+    report(&server, "more", true);
+    assert!(mirror(&other, &shown, &[]).err.contains(&advice));
+    assert_eq!(world(&other), before);
+    let status = other.run(&["status"]);
+    assert!(status.out.contains(&format!("mirror of {source}, heard ")), "{status:?}");
+    assert!(status.out.contains("is itself a mirror of"), "{status:?}");
+
+    // Itself: it would be heard for ever.
+    let itself = shown.home.run(&["mirror", "--from", &format!("http://{}", shown.address)]);
+    assert!(itself.code == 1 && itself.err.contains(&advice), "{itself:?}");
+    let status = shown.home.run(&["status"]);
+    assert!(status.out.contains(&format!("mirror of {source}, heard ")), "{status:?}");
+    assert_eq!(mirror(&shown.home, &server, &[]).code, 0);
+    assert_eq!(world(&shown.home), world(&server.home));
+    assert!(!shown.home.run(&["status"]).out.contains("is itself"));
+
+    // Even one that has no source but itself.
+    let alone = Server::start("");
+    let from = format!("http://{}", alone.address);
+    let itself = alone.home.run(&["mirror", "--from", &from]);
+    assert!(itself.code == 1 && itself.err.contains("is itself a mirror;"), "{itself:?}");
+    assert!(itself.err.contains("give the URL of the control plane"), "{itself:?}");
+    assert!(!alone.home.root.is_mirror());
+}
+
+#[test]
 fn another_source_starts_anew() {
     let (one, two) = (Server::with_web(""), Server::with_web(""));
     report(&one, "web", true);

@@ -14,6 +14,10 @@ fn line(n: i64) -> String {
     format!(r#"{{"ts":{},"node":"piha","type":"service_status","service":"web","status":"s{n}"}}"#, now())
 }
 
+fn line_of(node: &str, n: i64) -> String {
+    line(n).replace("\"piha\"", &format!("\"{node}\""))
+}
+
 fn add(home: &Home, lines: &[String]) {
     Spool::open(&home.root).unwrap().add(lines).unwrap();
 }
@@ -141,6 +145,80 @@ fn a_line_that_is_refused_does_not_block_those_behind_it() {
     assert_eq!((shipment.accepted, shipment.rejected, shipment.waiting), (2, 1, 0));
     assert!(shipment.notes()[0].contains("line 2: "), "{shipment:?}");
     assert_eq!(told(&server.home), [0, 1]);
+}
+
+/// Returns the numbers that the events of one node on disk tell, in order.
+fn told_of(home: &Home, node: &str) -> Vec<i64> {
+    let of_node = events_of(home).into_iter().filter(|line| line.contains(&format!("\"{node}\"")));
+    of_node.map(|l| l.split("\"s").last().unwrap().trim_end_matches("\"}").parse().unwrap()).collect()
+}
+
+#[test]
+fn a_node_that_the_token_does_not_speak_for_holds_up_no_other() {
+    let server = Server::start("");
+    let token = server.token(&["piha", "--agent", "--nodes", "piha,vps"]);
+    let url = format!("http://{}", server.address);
+    let home = Home::new();
+    let spool = || crate::support::names(&home.at("state/spool"));
+    // The node was renamed: a file of the old name alone, one of all names and no event, then its own.
+    add(&home, &[line_of("old", 0), line_of("old", 1)]);
+    Spool::open(&home.root).unwrap().batches().unwrap();
+    add(&home, &["{\"ts\":1}".into(), line(0), line_of("old", 2), line_of("x.old", 0), line_of("vps", 0), line(1)]);
+    Spool::open(&home.root).unwrap().batches().unwrap();
+    add(&home, &(2..2000).map(line).collect::<Vec<_>>());
+    let shipment = ship(&home, &url, &token);
+    assert_eq!((shipment.accepted, shipment.rejected, shipment.waiting), (2001, 1, 4), "{shipment:?}");
+    assert_eq!(Vec::from_iter(&shipment.refused), ["old", "x.old"]);
+    assert_eq!(told_of(&server.home, "piha"), (0..2000).collect::<Vec<_>>());
+    assert_eq!(told_of(&server.home, "vps"), [0]);
+    assert_eq!(told_of(&server.home, "old"), Vec::<i64>::new());
+    assert_eq!(spool(), ["0000000000000001@old.jsonl", "0000000000000002@old.jsonl", "0000000000000002@x.old.jsonl"]);
+    let notes = shipment.notes().join("\n");
+    assert!(notes.contains("what waits of old, x.old is set aside"), "{notes}");
+    let away = format!("rm {0}/*@old.jsonl {0}/*@x.old.jsonl", home.at("state/spool").display());
+    assert!(notes.contains("4 events wait") && notes.contains("--nodes A,B") && notes.contains(&away), "{notes}");
+
+    // Pass after pass its own events go, and one line of each other node is asked for.
+    for n in 2000..2010 {
+        add(&home, &[line(n), line_of("old", n)]);
+        let shipment = ship(&home, &url, &token);
+        assert_eq!((shipment.accepted, shipment.refused.len()), (1, 2), "{shipment:?}");
+    }
+    assert_eq!(told_of(&server.home, "piha"), (0..2010).collect::<Vec<_>>());
+    assert_eq!(ship(&home, &url, &token).waiting, 14);
+
+    // One way out: it is removed. The other: the token speaks for it, and all of it goes, in order.
+    let gone = home.at("state/spool/0000000000000002@x.old.jsonl");
+    std::fs::remove_file(gone).unwrap();
+    assert_eq!(server.home.run(&["token", "revoke", "piha"]).code, 0);
+    let token = server.token(&["piha", "--agent", "--nodes", "piha,vps,old"]);
+    let shipment = ship(&home, &url, &token);
+    assert_eq!((shipment.accepted, shipment.waiting, shipment.error), (13, 0, None));
+    assert!(shipment.refused.is_empty());
+    assert_eq!(told_of(&server.home, "old"), (0..3).chain(2000..2010).collect::<Vec<_>>());
+    assert_eq!(spool(), Vec::<String>::new());
+}
+
+#[test]
+fn a_wrong_token_is_mended_and_nothing_was_lost() {
+    let server = Server::start("");
+    let (wrong, right) = (server.token(&["vps", "--agent"]), server.token(&["piha", "--agent"]));
+    let url = format!("http://{}", server.address);
+    let home = Home::new();
+    for n in 0..20 {
+        add(&home, &[line(n)]);
+        let shipment = ship(&home, &url, &wrong);
+        assert_eq!((shipment.accepted, shipment.waiting), (0, n as u64 + 1));
+        assert!(!shipment.advice.unwrap().contains("rm "), "it is all that there is");
+    }
+    // As a kill in the middle of the parting leaves it.
+    let first = home.at("state/spool/0000000000000001@piha.jsonl");
+    std::fs::copy(&first, home.at("state/spool/0000000000000001.jsonl")).unwrap();
+    let shipment = ship(&home, &url, &wrong);
+    assert_eq!((shipment.accepted, shipment.waiting), (0, 20), "{shipment:?}");
+    let shipment = ship(&home, &url, &right);
+    assert_eq!((shipment.accepted, shipment.waiting, shipment.error), (20, 0, None));
+    assert_eq!(told(&server.home), (0..20).collect::<Vec<_>>());
 }
 
 #[test]

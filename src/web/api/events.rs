@@ -2,11 +2,12 @@
 //! the agent's spool; a batch that speaks of a foreign node counts not at all.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
 use super::Answer;
+use super::share::{MAX_LINE, Share};
 use crate::flow::action::Via;
 use crate::flow::event;
 use crate::flow::time::Stamp;
@@ -23,7 +24,7 @@ use crate::web::routes::Call;
 const SIZE_AGE_MS: i64 = 10_000;
 /// How many bad lines the answer names: a batch of nothing else must not become an answer of many times its size.
 const NAMED: usize = 1000;
-/// How many foreign batches of one token the audit log tells of in an hour.
+/// How many foreign batches of one token the audit log tells of in an hour; one more line says that it stops.
 const FOREIGN: u32 = 10;
 const HOUR_MS: i64 = 3_600_000;
 
@@ -32,6 +33,8 @@ const HOUR_MS: i64 = 3_600_000;
 pub struct Spool {
     sizes: Mutex<Option<Sizes>>,
     foreign: Mutex<HashMap<String, (Stamp, u32)>>,
+    /// By token, each with a lock of its own: who sends much keeps nobody else waiting.
+    shares: Mutex<HashMap<String, Arc<Mutex<Option<Share>>>>>,
 }
 
 /// How much `events/` holds, as it was last measured, with what came since.
@@ -92,16 +95,76 @@ impl Spool {
         Room::Enough
     }
 
-    /// Counts a batch that speaks of a foreign node. Returns whether to write it down.
-    fn count_foreign(&self, token: &str, now: Stamp) -> bool {
+    /// Counts a batch that speaks of a foreign node. Returns what to write down of it.
+    fn count_foreign(&self, token: &str, node: &str, now: Stamp) -> Option<String> {
         let mut foreign = lock(&self.foreign);
         let (began, count) = foreign.entry(token.to_owned()).or_insert((now, 0));
         if !(0..HOUR_MS).contains(&now.since(*began)) {
             (*began, *count) = (now, 0);
         }
         *count = count.saturating_add(1);
-        *count <= FOREIGN
+        match *count {
+            ..=FOREIGN => Some(format!("a batch of events that speaks of {node}")),
+            count if count == FOREIGN + 1 => {
+                let until = began.plus_millis(HOUR_MS).to_string();
+                Some(format!("more such batches until {} UTC are not written down", &until[11..16]))
+            }
+            _ => None,
+        }
     }
+
+    /// Sorts the lines of a batch. One node that is not the token's makes all of it count for nothing.
+    fn sort(&self, root: &Root, who: &Who, body: &[u8], now: Stamp) -> Result<Sorted, Foreign> {
+        let own = lock(&self.shares).entry(who.name.clone()).or_default().clone();
+        let mut share = lock(&own);
+        let known = share.take().filter(|share| share.is_of(&who.nodes, now));
+        let share = share.insert(known.unwrap_or_else(|| Share::read(root, &who.nodes, now)));
+        let mut sorted = Sorted::default();
+        for (i, line) in body.split(|b| *b == b'\n').enumerate() {
+            let line = line.trim_ascii();
+            if line.is_empty() {
+                continue;
+            }
+            if line.len() > MAX_LINE {
+                sorted.reject(i + 1, &format!("longer than {MAX_LINE} bytes"));
+                continue;
+            }
+            match event::parse_bytes(line) {
+                Ok(event) if !who.nodes.iter().any(|n| n.as_str() == event.node) => {
+                    return Err(Foreign { line: i + 1, node: event.node.into_owned() });
+                }
+                Ok(event) => match share.take(&event, line) {
+                    Ok(()) => sorted.accepted.push(String::from_utf8_lossy(line).into_owned()),
+                    Err(e) => sorted.reject(i + 1, &e.to_string()),
+                },
+                Err(e) => sorted.reject(i + 1, &e.to_string()),
+            }
+        }
+        Ok(sorted)
+    }
+}
+
+/// The lines of a batch: those that count, and the first of those that do not.
+#[derive(Default)]
+struct Sorted {
+    accepted: Vec<String>,
+    rejected: Vec<Value>,
+    rejected_total: u64,
+}
+
+impl Sorted {
+    fn reject(&mut self, line: usize, cause: &str) {
+        self.rejected_total += 1;
+        if self.rejected.len() < NAMED {
+            self.rejected.push(json!({ "line": line, "cause": cause }));
+        }
+    }
+}
+
+/// The first line that speaks of a node that is not the token's.
+struct Foreign {
+    line: usize,
+    node: String,
 }
 
 /// Takes a batch.
@@ -109,25 +172,8 @@ pub fn receive(call: &Call<'_>) -> Answer {
     let who = call.who.as_ref().ok_or_else(|| Refusal::new(401, "sending events needs a token"))?;
     let (app, body) = (call.app, call.request.body.as_slice());
     let key = key(&call.request.head)?;
-    let (mut accepted, mut rejected, mut rejected_total) = (Vec::new(), Vec::<Value>::new(), 0_u64);
-    for (i, line) in body.split(|b| *b == b'\n').enumerate() {
-        let line = line.trim_ascii();
-        if line.is_empty() {
-            continue;
-        }
-        match event::parse_bytes(line) {
-            Ok(event) if !who.nodes.iter().any(|n| n.as_str() == event.node) => {
-                return Err(foreign(call, who, i + 1, &event.node));
-            }
-            Ok(_) => accepted.push(String::from_utf8_lossy(line).into_owned()),
-            Err(e) => {
-                rejected_total += 1;
-                if rejected.len() < NAMED {
-                    rejected.push(json!({ "line": i + 1, "cause": e.to_string() }));
-                }
-            }
-        }
-    }
+    let sorted = app.spool.sort(&app.root, who, body, call.now).map_err(|found| foreign(call, who, &found))?;
+    let Sorted { accepted, rejected, rejected_total } = sorted;
     let answer = json!({ "accepted": accepted.len(), "rejected": rejected, "rejected_total": rejected_total });
     match key.map_or(Batch::New, |key| batches::look_up(&app.root, &who.name, key, body)) {
         Batch::New => {}
@@ -174,15 +220,16 @@ fn key(head: &Head) -> Result<Option<&str>, Refusal> {
 }
 
 /// Returns the refusal of a batch that speaks of a foreign node, and writes it down unless that only fills the log.
-fn foreign(call: &Call<'_>, who: &Who, line: usize, node: &str) -> Refusal {
-    let detail = format!("line {line}: the token {} does not speak for {node}", who.name);
-    if call.app.spool.count_foreign(&who.name, call.now) {
+fn foreign(call: &Call<'_>, who: &Who, found: &Foreign) -> Refusal {
+    let Foreign { line, node } = found;
+    if let Some(note) = call.app.spool.count_foreign(&who.name, node, call.now) {
         let mut entry = audit::Entry::about(audit::Event::Refused, call.now, &who.name, Via::Web);
         entry.peer = Some(access::client(call.app, &call.request.head).to_string());
-        entry.note = Some(format!("a batch of events that speaks of {node}"));
+        entry.note = Some(note);
         if let Err(e) = audit::append(&call.app.root, entry) {
             return Refusal::new(503, e.to_string()).advise(e.advice());
         }
     }
-    Refusal::new(403, detail).advise("nothing of the batch was taken")
+    Refusal::new(403, format!("line {line}: the token {} does not speak for {node}", who.name))
+        .advise("nothing of the batch was taken")
 }

@@ -42,9 +42,10 @@ const AGENT: Page = Page {
         "With `--to` the events go to a control plane over HTTP. They are put into a spool first; each pass tries once to \
          send what waits there, oldest first, and what was not acknowledged stays. So nothing is lost while the control \
          plane cannot be reached. The spool holds 16 MiB; beyond, the oldest heartbeats go first, then what only repeats, \
-         and changes of state last; what was lost is said. The token is that of an agent (`hlctl token add NODE --agent` \
-         there), read from a file or from the systemd credential `hlctl-token`. Which addresses and certificates are \
-         spoken to stands in hlctl-mirror(1).",
+         and changes of state last; what was lost is said. Events of a node for which the token does not speak, as after a \
+         change of name, are set aside and hold up no others: give the token that name too, or remove their files. The \
+         token is that of an agent (`hlctl token add NODE --agent` there), read from a file or from the systemd credential \
+         `hlctl-token`. Which addresses and certificates are spoken to stands in hlctl-mirror(1).",
     ],
     examples: &[
         ("See what this node's services look like, without writing:", &["hlctl agent --dry-run"]),

@@ -11,7 +11,8 @@ const MIRROR: Page = Page {
         "Brings `world/*.json` of a control plane here, with its own summary and digest, asking for each only whether it \
          is another than before. The root becomes a mirror, marked by `state/is-mirror`: `status`, `digest` and `serve` \
          show what the control plane said and how long ago, and `observe`, `reconcile`, `execute` and every decision are \
-         refused. A root that has events or actions of its own is left alone.",
+         refused. A root that has events or actions of its own is left alone. A mirror is not mirrored: it would answer long \
+         after its own source has gone.",
         "Where the control plane is gone, damaged, or not one at all, the world that was brought last stays. After ten \
          minutes `status --check` says that a person is needed. What only has grown older is written once a minute.",
         "Over `http://` it speaks to this machine, private addresses and Tailscale (100.64.0.0/10, fd7a:115c:a1e0::/48) \

@@ -22,6 +22,8 @@ pub const PAGES: &[Page] = &[
              these are kept for who shows a token, and strangers get 2 MiB an address: beyond that, 429 says when to come \
              again. An answer has to be taken at 16 KiB a second, after 30 seconds of grace. After ten wrong tokens in a \
              minute an address gets 429 for more of them; a right one is let in all the same.",
+            "Of events that agents send, lines of more than 16 KiB are not taken, and none about a new service where the \
+             token's nodes have 1,000 of them, or 4 MiB of words about them; hlctl-files(5) has the details.",
             "Under systemd it takes its socket from the manager, says when it is ready and gives signs of life. SIGTERM \
              and SIGINT let the requests in work end, for ten seconds at the most.",
         ],

@@ -1,0 +1,96 @@
+//! What the control plane's answer to a batch means for the lines that were sent.
+
+use serde::Deserialize;
+
+use crate::flow::digest::sha256_hex;
+use crate::flow::json;
+use crate::wire::{Answer, Client};
+
+const EVENTS: &str = "/api/v1/events";
+
+/// What the control plane says of a batch that it took.
+#[derive(Deserialize)]
+pub struct Taken {
+    /// How many lines are there now.
+    pub accepted: u64,
+    /// Those that it takes for no events, or the first of them.
+    pub rejected: Vec<Rejected>,
+    /// How many, where not all are named.
+    rejected_total: Option<u64>,
+}
+
+impl Taken {
+    /// Returns how many lines it does not take.
+    pub fn rejected(&self) -> u64 {
+        self.rejected_total.unwrap_or(self.rejected.len() as u64)
+    }
+}
+
+/// A line that it does not take.
+#[derive(Deserialize)]
+pub struct Rejected {
+    /// Its number in the batch.
+    pub line: u64,
+    /// Why.
+    pub cause: String,
+}
+
+/// Why lines stay, and what to do.
+pub struct No {
+    /// What the other side said.
+    pub error: String,
+    /// What to do about it.
+    pub advice: String,
+}
+
+/// What an answer means for the lines that were sent.
+pub enum Verdict {
+    /// They are there.
+    Taken(Taken),
+    /// Fewer at a time may be.
+    TooMany,
+    /// This token may not send them; it may send those of another node.
+    NotYours(No),
+    /// Nothing can be sent now.
+    No(No),
+}
+
+/// Sends lines.
+pub fn send(client: &Client, part: &[u8]) -> Verdict {
+    // The same lines have the same key, whoever was killed in between.
+    match client.post(EVENTS, &sha256_hex(part), "application/x-ndjson", part) {
+        Ok(answer) => verdict(client, &answer, part),
+        Err(e) => Verdict::No(No { error: e.to_string(), advice: e.advice() }),
+    }
+}
+
+fn verdict(client: &Client, answer: &Answer, part: &[u8]) -> Verdict {
+    let lines = memchr::memchr_iter(b'\n', part).count() as u64;
+    let url = client.url();
+    let because = |advice: &str| {
+        let (_, told) = answer.problem();
+        let advice = told.map_or(advice.to_owned(), |told| format!("{advice}; it says: {}", client.harmless(&told)));
+        No { error: client.refusal(answer), advice }
+    };
+    let no = |advice: &str| Verdict::No(because(advice));
+    match answer.status {
+        200 => match json::from_bytes::<Taken>(&answer.body) {
+            // Whatever else answers with 200, a captive portal for one, has not taken anything.
+            Ok(taken) if taken.accepted + taken.rejected() == lines => Verdict::Taken(taken),
+            _ => Verdict::No(No {
+                error: format!("{url} answered as no control plane does"),
+                advice: "look at the URL: something else answers there".into(),
+            }),
+        },
+        413 if lines > 1 => Verdict::TooMany,
+        413 => no("let the proxy before the control plane take larger requests (nginx: client_max_body_size 1m)"),
+        401 => no("`hlctl token add NODE --agent` on the control plane prints a token: give it with --token-file"),
+        403 => Verdict::NotYours(because(
+            "the token must be an agent's, made for this node: `hlctl token add NAME --agent --nodes A,B`",
+        )),
+        404 | 405 => no("look at the URL: it is that of the control plane's first page"),
+        421 => no("add the name to `serve: allowed_hosts` of the control plane's config.yaml, or use its address"),
+        507 => no("make room on the control plane: `hlctl prune`, or raise `events_quota`"),
+        _ => no("look at the control plane; the next pass tries it again"),
+    }
+}
