@@ -33,7 +33,7 @@ fn prune(root: &Root, before: &Reading) {
     let fold = events::fold(root, NOW, &Meter::default()).expect("as above");
     let keep = Retention { fold: &fold, from: NOW };
     for dry_run in [true, false] {
-        let limits = Limits { keep_from: NOW, compress_before: None, dry_run };
+        let limits = Limits { now: NOW, keep_from: NOW, compress_before: None, dry_run };
         let pruned = events::prune(root, &keep, limits).expect("the folder can be listed");
         assert!(pruned.errors.is_empty(), "{:?}", pruned.errors);
     }
