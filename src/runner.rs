@@ -146,7 +146,9 @@ fn whole(
     let asker = Asker { asks: &plan.asks, compose, home: job.home };
     let mut steps = Steps { job, asker, before: Before::default(), log, outcome, config: None };
     if plan.asks.iter().any(|a| a.what == What::Commit) {
-        steps.ask_before(asker.commit());
+        let commit = asker.commit();
+        steps.outcome.facts.extend(commit.iter().map(|commit| (before::COMMIT.into(), commit.clone())));
+        steps.ask_before(commit);
         if plan.restores() && steps.before.commit.is_none() {
             let failure = Failure::new(Reason::FetchFailed, COMMIT_UNKNOWN);
             say(steps.log, &failure);

@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use super::verdict::Reason;
+use crate::flow::action::Outcome;
 use crate::flow::engine::Container;
+use crate::flow::plan::{Phase, Step};
 
 /// What was there before anything was disturbed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,6 +15,8 @@ pub struct Before {
     pub commit: Option<String>,
     /// What ran; none where the engine did not say.
     pub ran: Option<Ran>,
+    /// Whether this is what ran before an earlier attempt, which changed what runs and was not put back.
+    pub is_resumed: bool,
 }
 
 /// What ran of a service.
@@ -56,13 +61,30 @@ pub struct Unfinished {
     pub is_over: bool,
 }
 
-/// Names of the facts.
-const COMMIT: &str = "commit_before";
+/// The fact that names the commit of the repository: that before, then that which is deployed.
+pub const COMMIT: &str = "commit";
+
+/// The fact that an earlier attempt had changed what runs and was not put back.
+pub const RESUMES: &str = "resumes";
+
+/// Names of the other facts.
+const COMMIT_BEFORE: &str = "commit_before";
 const IMAGES: &str = "images_before";
 const CONTAINERS: &str = "containers_before";
 
-/// The fact that names the commit which was deployed.
-pub const DEPLOYED: &str = "commit";
+impl Unfinished {
+    /// Remembers how an attempt ended, and at which step.
+    pub fn new(outcome: &Outcome, step: Option<&Step>, is_healthy_since: bool) -> Unfinished {
+        let mut facts = outcome.facts.clone();
+        // Where the fetch itself was cut off, nobody has seen how far the repository came.
+        if step.is_some_and(Step::fetches_commit) && outcome.reason.as_deref() != Some(Reason::FetchFailed.as_str()) {
+            facts.remove(COMMIT);
+        }
+        let has_disturbed = step.is_none_or(|step| step.phase != Phase::Fetch);
+        let is_over = is_healthy_since || !(has_disturbed || facts.contains_key(RESUMES));
+        Unfinished { facts, is_over }
+    }
+}
 
 impl Known {
     /// Returns what is remembered of a container.
@@ -92,7 +114,9 @@ impl Before {
         let images = ran.map(|ran| joined(ran.images.iter().map(|i| format!("{} {}", i.name, i.id))));
         let known = |c: &Known| format!("{} {} {}", c.service, c.name, c.id);
         let containers = ran.map(|ran| joined(ran.all.iter().map(known)));
-        let facts = [(COMMIT, self.commit.clone()), (IMAGES, images), (CONTAINERS, containers)];
+        let resumes = self.is_resumed.then(|| "an earlier attempt that was not put back".to_owned());
+        let facts =
+            [(COMMIT_BEFORE, self.commit.clone()), (IMAGES, images), (CONTAINERS, containers), (RESUMES, resumes)];
         let facts = facts.into_iter().filter_map(|(name, fact)| Some((name, fact.filter(|f| !f.is_empty())?)));
         facts.map(|(name, fact)| (name.to_owned(), fact)).collect()
     }
@@ -110,33 +134,34 @@ impl Before {
         };
         let images: Vec<Image> = list(IMAGES).filter_map(image).collect();
         let all = list(CONTAINERS).filter_map(known).collect();
-        let commit = facts.get(COMMIT).filter(|_| !images.is_empty())?;
+        let commit = facts.get(COMMIT_BEFORE).filter(|_| !images.is_empty())?;
         Some((commit.clone(), Ran { images, all, ..Ran::default() }))
     }
 
-    /// Returns what ran before an earlier attempt instead, where that is what there is to go back to: its containers
-    /// still run, or that attempt is not over and the repository still is where it left it. Whoever has moved the
-    /// repository on by hand has also decided what runs.
+    /// Returns what ran before an earlier attempt instead, where that is what there is to go back to: the repository
+    /// still is where that attempt left it, and the attempt is not over or what ran before it still runs. Whoever has
+    /// moved the repository on by hand has decided what it goes back to, too.
     pub fn or_before(self, earlier: Option<&Unfinished>) -> Before {
         let Some((earlier, (commit, old))) = earlier.and_then(|e| Some((e, Before::of(&e.facts)?))) else {
             return self;
         };
-        let is_left = |fact: &str| self.commit.is_some() && earlier.facts.get(fact) == self.commit.as_ref();
+        let deployed = earlier.facts.get(COMMIT);
+        let is_left = deployed.is_none() || deployed == self.commit.as_ref() || self.commit.as_ref() == Some(&commit);
         let runs_still =
             |ran: &Ran| !ran.own.is_empty() && ran.own.iter().all(|own| old.all.iter().any(|known| known.id == own.id));
-        let is_undone = (is_left(DEPLOYED) || is_left(COMMIT)) && !earlier.is_over;
-        if !is_undone && !self.ran.as_ref().is_some_and(runs_still) {
+        if !is_left || (earlier.is_over && !self.ran.as_ref().is_some_and(runs_still)) {
             return self;
         }
         let ran = self.ran.unwrap_or_default();
-        Before { commit: Some(commit), ran: Some(Ran { own: ran.own, project: ran.project, ..old }) }
+        let ran = Some(Ran { own: ran.own, project: ran.project, ..old });
+        Before { commit: Some(commit), ran, is_resumed: !earlier.is_over }
     }
 }
 
 /// Returns in words what ran before, as the facts of a record tell it.
 pub fn in_words(facts: &BTreeMap<String, String>) -> String {
     let fact = |name: &str| facts.get(name).map_or("not known", String::as_str);
-    format!("before were commit {} and images {}", fact(COMMIT), fact(IMAGES))
+    format!("before were commit {} and images {}", fact(COMMIT_BEFORE), fact(IMAGES))
 }
 
 fn joined(words: impl Iterator<Item = String>) -> String {
@@ -156,20 +181,21 @@ mod tests {
         let images = vec![Image { id: image.into(), name: "web:1".into() }];
         let all = vec![known(container), known("- other 3")];
         let own = vec![known(container)];
-        Before { commit: Some(commit.into()), ran: Some(Ran { images, own, all, project: Some("p".into()) }) }
+        let ran = Some(Ran { images, own, all, project: Some("p".into()) });
+        Before { commit: Some(commit.into()), ran, is_resumed: false }
     }
 
     /// What the attempt before this one left: it went from `a` to `b`.
     fn unfinished(is_over: bool) -> Unfinished {
         let mut facts = before("a", "sha256:a", "web web_1 1").facts();
-        facts.insert(DEPLOYED.into(), "b".into());
+        facts.insert(COMMIT.into(), "b".into());
         Unfinished { facts, is_over }
     }
 
     fn goes_back_to(now: Before, earlier: &Unfinished) -> (String, String) {
         let before = now.or_before(Some(earlier));
         let facts = before.facts();
-        (facts[COMMIT].clone(), facts[IMAGES].clone())
+        (facts[COMMIT_BEFORE].clone(), facts[IMAGES].clone())
     }
 
     #[test]
@@ -185,9 +211,41 @@ mod tests {
     }
 
     #[test]
+    fn how_far_an_attempt_came_says_what_it_left() {
+        let step = |argv: &str, phase| {
+            let argv = argv.split(' ').map(str::to_owned).collect();
+            let on = "local".to_owned();
+            Step { on, argv, cwd: None, timeout_s: 9, phase, compose: false, named: false, may_fail: false }
+        };
+        let (git, build, up) = (
+            step("git pull", Phase::Fetch),
+            step("docker compose build", Phase::Fetch),
+            step("docker compose up", Phase::Apply),
+        );
+        let ended = |reason: &str, step: &Step, commit: &str, more: &[&str]| {
+            let mut facts = before("a", "sha256:a", "web web_1 1").facts();
+            facts.insert(COMMIT.into(), commit.into());
+            facts.extend(more.iter().map(|name| ((*name).to_owned(), String::new())));
+            Unfinished::new(&Outcome { reason: Some(reason.into()), facts, ..Outcome::default() }, Some(step), false)
+        };
+        let pulled = || before("b", "sha256:a", "web web_1 1");
+        let cut = "executor_interrupted";
+        assert_eq!(goes_back_to(pulled(), &ended(cut, &git, "a", &[])).0, "a", "it was cut off after it had pulled");
+        assert_eq!(goes_back_to(pulled(), &ended("fetch_failed", &git, "a", &[])).0, "b", "it had pulled nothing");
+        assert_eq!(goes_back_to(pulled(), &ended(cut, &build, "b", &[])).0, "a");
+        let half = || before("b", "sha256:b", "web web_1 2");
+        assert_eq!(goes_back_to(half(), &ended(cut, &build, "b", &[])).0, "b", "it has changed nothing");
+        assert_eq!(goes_back_to(half(), &ended(cut, &build, "b", &[RESUMES])).0, "a", "but the one before it has");
+        assert_eq!(goes_back_to(half(), &ended(cut, &up, "b", &[])).0, "a");
+        assert!(half().or_before(Some(&ended(cut, &up, "b", &[]))).facts().contains_key(RESUMES));
+    }
+
+    #[test]
     fn what_somebody_has_deployed_or_what_was_healthy_since_is() {
         let by_hand = before("c", "sha256:c", "web web_1 2");
         assert_eq!(goes_back_to(by_hand, &unfinished(false)), ("c".to_owned(), "web:1 sha256:c".to_owned()));
+        let committed = before("c", "sha256:a", "web web_1 1");
+        assert_eq!(goes_back_to(committed, &unfinished(false)).0, "c", "a commit of somebody's own is not lost");
         let half = before("b", "sha256:b", "web web_1 2");
         assert_eq!(goes_back_to(half.clone(), &unfinished(true)).0, "b");
         let first = Unfinished { facts: BTreeMap::new(), is_over: false };

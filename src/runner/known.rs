@@ -279,7 +279,8 @@ mod tests {
         };
         let image = |id: &str, name: &str| Image { id: id.into(), name: name.into() };
         let images = vec![image("sha256:a", "web:1"), image("sha256:b", "db@sha256:b"), image("sha256:c", "log")];
-        let before = Before { commit: Some("c0ffee".into()), ran: Some(Ran { images, ..Ran::default() }) };
+        let ran = Some(Ran { images, ..Ran::default() });
+        let before = Before { commit: Some("c0ffee".into()), ran, is_resumed: false };
         let tag = ["docker", "tag", "<image-before>", "<image-name>"];
         assert_eq!(
             fill(&step(&tag, true), &before),

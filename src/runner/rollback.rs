@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::before::{Ran, in_words};
+use super::before::{RESUMES, Ran, in_words};
 use super::step::Steps;
 use super::verdict::{Failure, Reason};
 use super::verify;
@@ -26,9 +26,10 @@ pub const FACT: &str = "rollback";
 /// That fact, where nothing but the repository had to be restored.
 const COMMIT_BACK: &str = "the repository is at the commit before again; nothing else was touched";
 
-/// Returns whether an execution left the node as it had found it.
+/// Returns whether an execution, and those before it, left the node as they had found it.
 pub fn is_put_back(outcome: &Outcome) -> bool {
-    outcome.hints.iter().any(|hint| hint == DONE) || outcome.facts.get(FACT).is_some_and(|fact| fact == COMMIT_BACK)
+    let is_back = outcome.facts.get(FACT).is_some_and(|fact| fact == COMMIT_BACK);
+    outcome.hints.iter().any(|hint| hint == DONE) || (is_back && !outcome.facts.contains_key(RESUMES))
 }
 
 /// Returns the fact that a promised roll-back did not happen.

@@ -7,7 +7,7 @@ use std::io::{self, PipeWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::before::{Before, DEPLOYED};
+use super::before::{Before, COMMIT};
 use super::known::{Asker, Filling, USUAL_FILE};
 use super::log::Log;
 use super::verdict::{Failure, Reason, StepEnd, judge, last_line, plain};
@@ -91,9 +91,9 @@ impl Steps<'_, '_> {
         self.asker.fill(step, with).map_err(|why| unknown(&why))
     }
 
-    /// Asks what runs, and notes it with the commit as what there is to go back to.
+    /// Asks what runs, and notes it with the commit that the repository was at as what there is to go back to.
     pub fn ask_before(&mut self, commit: Option<String>) {
-        let now = Before { commit, ran: self.asker.ran() };
+        let now = Before { commit, ran: self.asker.ran(), is_resumed: false };
         self.before = now.or_before(self.job.unfinished.as_ref());
         self.outcome.facts.extend(self.before.facts());
     }
@@ -103,11 +103,12 @@ impl Steps<'_, '_> {
     fn note_commit(&mut self, plan: &Plan) -> Result<(), Failure> {
         let now = self.asker.commit();
         if now.is_none() && plan.restores() {
+            self.outcome.facts.remove(COMMIT);
             return Err(Failure::new(Reason::FetchFailed, "the repository's new commit could not be asked for"));
         }
         let now = now.unwrap_or_default();
         if !now.is_empty() {
-            self.outcome.facts.insert(DEPLOYED.into(), now.clone());
+            self.outcome.facts.insert(COMMIT.into(), now.clone());
         }
         let Some(commit) = plan.commit.as_ref().filter(|commit| commit.as_str() != now) else { return Ok(()) };
         let message = format!("the repository is at {now:?}, not at the approved {}", commit.short());

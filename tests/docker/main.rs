@@ -12,6 +12,8 @@ mod needs;
 mod page;
 mod redeploy;
 mod restart;
+mod rollback;
+mod silence;
 mod ssh;
 #[path = "../sshd/mod.rs"]
 mod sshd;

@@ -37,7 +37,8 @@ fn outcome(shared: &Shared<'_>, entry: &Entry, running: Option<&Running>) -> Out
     let log = |r: &Running| format!("actions/logs/{}/{}.log", entry.action.id, r.started_at.file_name());
     let mut facts = running.map(|r| r.facts.clone()).unwrap_or_default();
     let mut hints = if remote { vec![MAY_STILL_RUN.into()] } else { Vec::new() };
-    let has_disturbed = step.and_then(|n| one::phase_of(&entry.action, n)).is_some_and(|phase| phase != Phase::Fetch);
+    let has_disturbed =
+        step.and_then(|n| one::step_of(&entry.action, n)).is_some_and(|step| step.phase != Phase::Fetch);
     if has_disturbed && one::plan_of(&entry.action).is_some_and(|plan| plan.promises_rollback()) {
         hints.push(rollback::NOT_DONE.into());
         let said = rollback::not_done("the executor died", &facts);

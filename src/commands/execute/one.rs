@@ -15,7 +15,7 @@ use crate::flow::hostfile::{Service, on_this_machine};
 use crate::flow::lifecycle::{State, Transition};
 use crate::flow::mask::mask;
 use crate::flow::order::End;
-use crate::flow::plan::{Phase, Plan};
+use crate::flow::plan::{Plan, Step};
 use crate::flow::time::Stamp;
 use crate::probe;
 use crate::runner::{self, Group, Job, Node};
@@ -162,9 +162,9 @@ pub fn plan_of(action: &Action) -> Option<Plan> {
     serde_json::from_str(action.fields.get("plan")?.get()).ok()
 }
 
-/// Returns what a step of that plan, by its number, does to what runs.
-pub fn phase_of(action: &Action, step: usize) -> Option<Phase> {
-    Some(plan_of(action)?.steps.get(step.checked_sub(1)?)?.phase)
+/// Returns a step of that plan by its number.
+pub fn step_of(action: &Action, number: usize) -> Option<Step> {
+    plan_of(action)?.steps.into_iter().nth(number.checked_sub(1)?)
 }
 
 /// Records the end of a running action, tells the event log of it and reports it.

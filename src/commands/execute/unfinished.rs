@@ -4,7 +4,6 @@
 use super::{Shared, one};
 use crate::flow::action::{Action, Outcome};
 use crate::flow::lifecycle::State;
-use crate::flow::plan::Phase;
 use crate::runner::{Unfinished, rollback};
 use crate::store::{actions, world};
 
@@ -16,20 +15,15 @@ pub fn find(shared: &Shared<'_>, action: &Action) -> Option<Unfinished> {
             Some(State::Failed) => {}
             _ => continue,
         }
-        let Some(result) = record.result.as_ref().filter(|result| !result.facts.is_empty()) else { continue };
+        // One that did not come as far as to know what ran tells nothing.
+        let Some(result) = record.result.as_ref().filter(|r| r.facts.contains_key("commit_before")) else { continue };
         if rollback::is_put_back(result) {
             return None;
         }
-        let is_over = !has_disturbed(&record, result) || is_healthy_since(shared, action, result);
-        return Some(Unfinished { facts: result.facts.clone(), is_over });
+        let step = result.failed_step.and_then(|number| one::step_of(&record, number));
+        return Some(Unfinished::new(result, step.as_ref(), is_healthy_since(shared, action, result)));
     }
     None
-}
-
-/// Returns whether it came as far as to change what runs.
-fn has_disturbed(record: &Action, result: &Outcome) -> bool {
-    let phase = result.failed_step.and_then(|step| one::phase_of(record, step));
-    phase != Some(Phase::Fetch)
 }
 
 /// Returns whether the service has been healthy since, and still is.
