@@ -287,8 +287,9 @@ impl Drop for Lab {
             }
         }
         docker(&["network", "rm", &format!("{}_default", self.service)]);
-        for reference in [&self.service, &format!("hlctl-before/{}", self.service)] {
-            for id in docker(&["images", "-q", reference]).split_whitespace() {
+        let kept = format!("hlctl-before/{}", self.service);
+        for which in [&[self.service.as_str()][..], &[&kept], &["--filter", &label]] {
+            for id in docker(&[&["images", "-q"], which].concat()).split_whitespace() {
                 docker(&["rmi", "-f", id]);
             }
         }

@@ -11,6 +11,7 @@ mod lab;
 mod needs;
 mod page;
 mod redeploy;
+mod registry;
 mod restart;
 mod rollback;
 mod silence;
