@@ -1,5 +1,5 @@
-//! What ran before anything was disturbed: what a roll-back goes back to. Kept among the facts of the record, so that an
-//! attempt that was cut off tells the next one what there was before it.
+//! What ran before anything was disturbed: what a roll-back goes back to. Kept among the facts of the record, so that
+//! an attempt that was cut off tells the next one what there was before it.
 
 use std::collections::BTreeMap;
 
