@@ -12,19 +12,22 @@ use crate::flow::project::normal_config;
 use crate::flow::time::{Clock, Stamp};
 
 pub use crate::process::group::{Group, Reaped};
-use known::Before;
+use before::Before;
 use step::Steps;
 
+pub use before::Unfinished;
 pub use compose::Compose;
 pub use known::Asker;
 pub use verdict::{Failure, MAY_STILL_RUN, Reason};
 
+mod before;
 mod compose;
 pub mod gate;
 mod known;
+mod lacking;
 pub mod log;
 mod masker;
-mod rollback;
+pub mod rollback;
 mod step;
 mod unit;
 mod verdict;
@@ -50,6 +53,8 @@ pub struct Job<'a> {
     pub record: &'a mut Record<'a>,
     /// Checks the service's health, where it says how.
     pub probe: Option<&'a mut dyn FnMut() -> Health>,
+    /// The attempt before this one, where it left something undone.
+    pub unfinished: Option<Unfinished>,
 }
 
 /// Records a step's process group and the facts so far.
@@ -114,6 +119,10 @@ fn execute(
     result
 }
 
+/// What is said where the question for it is not answered.
+const COMMIT_UNKNOWN: &str = "the repository's commit could not be asked for, so that it could not be put back, and \
+    nothing was disturbed: does `git status` work there?";
+
 /// Asks, runs, verifies and, where it has to be, restores.
 fn whole(
     plan: &Plan,
@@ -135,11 +144,19 @@ fn whole(
         .facts
         .extend(compose.filter(|_| plan.steps.iter().any(|s| s.compose)).map(|c| ("compose".into(), c.to_string())));
     let asker = Asker { asks: &plan.asks, compose, home: job.home };
-    let before = if plan.asks.iter().any(|a| a.what == What::Commit) { asker.before() } else { Before::default() };
-    outcome.facts.extend(before.facts());
-    let mut steps = Steps { job, asker, before: &before, log, outcome, config: None };
+    let mut steps = Steps { job, asker, before: Before::default(), log, outcome, config: None };
+    if plan.asks.iter().any(|a| a.what == What::Commit) {
+        let commit = asker.commit();
+        steps.outcome.facts.extend(commit.iter().map(|commit| (before::COMMIT.into(), commit.clone())));
+        steps.ask_before(commit);
+        if plan.restores() && steps.before.commit.is_none() {
+            let failure = Failure::new(Reason::FetchFailed, COMMIT_UNKNOWN);
+            say(steps.log, &failure);
+            return Err(failure);
+        }
+    }
     let mut disturbed = false;
-    let result = steps.run(plan, |step| step.phase == Phase::Fetch).and_then(|()| steps.note_commit(plan));
+    let result = steps.run(plan, |step| step.phase == Phase::Fetch);
     let result = result.and_then(|()| {
         disturbed = true;
         steps.run(plan, |step| step.phase == Phase::Apply)
@@ -150,7 +167,7 @@ fn whole(
         failure
     });
     let is_applied = result.is_ok();
-    let result = result.and_then(|()| verify::after(plan, &mut steps, health));
+    let result = result.and_then(|()| verify::after(plan, &mut steps, health, &asker.named_containers()));
     let result = match result {
         Ok(()) => Ok(()),
         Err(failure) => rollback::after(plan, &mut steps, failure, disturbed, health),

@@ -25,6 +25,7 @@ mod interrupted;
 mod one;
 mod tell;
 mod turns;
+mod unfinished;
 
 pub use one::{masked, working_dir};
 

@@ -2,7 +2,6 @@
 //! clean-up freed. Reads words; runs nothing.
 
 use super::health::Health;
-use super::sort;
 
 /// A container at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +24,10 @@ pub struct Container {
     pub image_name: String,
     /// Whether it is the container of a `compose run`.
     pub is_one_off: bool,
+    /// The Compose project that it belongs to, and as which of its services; empty where it belongs to none.
+    pub project: String,
+    /// See [`Self::project`].
+    pub service: String,
 }
 
 /// Returns whether a word is the ID of a container.
@@ -32,21 +35,40 @@ pub fn is_id(word: &str) -> bool {
     (12..=64).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
+/// Returns the filter by which `docker ps` finds the container of exactly this name. Unlike `docker inspect` it does
+/// not fail for those that are there because of one that is not.
+pub fn name_filter(name: &str) -> String {
+    format!("name=^/?{}$", name.replace('.', "\\."))
+}
+
+/// Returns the names for which a command filters.
+pub fn filtered_names(argv: &[String]) -> Vec<String> {
+    let name = |word: &String| Some(word.strip_prefix("name=^/?")?.strip_suffix('$')?.replace("\\.", "."));
+    argv.iter().filter_map(name).collect()
+}
+
 impl Container {
-    /// Reads the containers that `docker inspect` tells of. (Its templates fail on what one engine leaves out and
-    /// another one does not.)
-    pub fn parse_all(json: &str) -> Vec<Container> {
-        let found = serde_json::from_str::<Vec<Inspected>>(json).unwrap_or_default();
-        found.into_iter().map(Container::from).collect()
+    /// Reads the containers that `docker inspect` tells of; none where these are no words of its own. (Its templates
+    /// fail on what one engine leaves out and another one does not.)
+    pub fn parse_all(json: &str) -> Option<Vec<Container>> {
+        let found = serde_json::from_str::<Vec<Inspected>>(json).ok()?;
+        Some(found.into_iter().map(Container::from).collect())
     }
 
     /// Returns what is wrong with it, if something is.
     pub fn trouble(&self) -> Option<String> {
-        match (self.status.as_str(), self.health.as_str()) {
-            ("running", "" | "healthy") => None,
-            ("running", health) => Some(format!("{} is {health}", self.name)),
-            (status, _) => Some(format!("{} is {status} (exit code {})", self.name, self.exit_code)),
+        match self.health.as_str() {
+            health @ ("starting" | "unhealthy") if self.status == "running" => {
+                Some(format!("{} is {health}", self.name))
+            }
+            _ => self.stopped(),
         }
+    }
+
+    /// Returns in words that it does not run.
+    fn stopped(&self) -> Option<String> {
+        let is_running = self.status == "running";
+        (!is_running).then(|| format!("{} is {} (exit code {})", self.name, self.status, self.exit_code))
     }
 
     /// A container that did what it had to and ended well: a migration, say.
@@ -92,10 +114,13 @@ struct InspectedConfig {
     labels: Option<std::collections::BTreeMap<String, String>>,
 }
 
+/// What Compose's labels begin with.
+pub const COMPOSE: &str = "com.docker.compose.";
+
 impl From<Inspected> for Container {
     fn from(found: Inspected) -> Container {
         let Inspected { id, name, state, restart_count, image, config } = found;
-        let label = |name: &str| config.labels.as_ref().and_then(|labels| labels.get(name));
+        let label = |name: &str| config.labels.as_ref().and_then(|labels| labels.get(&format!("{COMPOSE}{name}")));
         // An engine says "none" of a container without a health check, or nothing.
         let health = state.health.map(|h| h.status).filter(|h| h != "none");
         Container {
@@ -106,7 +131,9 @@ impl From<Inspected> for Container {
             health: health.unwrap_or_default(),
             starts: (restart_count, state.started_at),
             image,
-            is_one_off: label("com.docker.compose.oneoff").is_some_and(|l| l.eq_ignore_ascii_case("true")),
+            is_one_off: label("oneoff").is_some_and(|l| l.eq_ignore_ascii_case("true")),
+            project: label("project").cloned().unwrap_or_default(),
+            service: label("service").cloned().unwrap_or_default(),
             image_name: config.image,
         }
     }
@@ -115,23 +142,38 @@ impl From<Inspected> for Container {
 /// Watches containers from look to look: one that was started again since the last look was not healthy between.
 #[derive(Debug, Default)]
 pub struct Watcher {
+    wanted: Vec<String>,
+    has_check: bool,
     last: Option<Vec<(String, (u64, String))>>,
 }
 
 impl Watcher {
+    /// Watches a service of which those with these names have to be there. Where it has a check of its own, only that
+    /// says whether what runs also works.
+    pub fn new(wanted: Vec<String>, has_check: bool) -> Watcher {
+        Watcher { wanted, has_check, last: None }
+    }
+
     /// Returns the health of a service's containers.
     pub fn look(&mut self, containers: &[Container]) -> Health {
         let seen: Vec<_> = containers.iter().map(|c| (c.id.clone(), c.starts.clone())).collect();
         let restarted = self.last.as_ref().is_some_and(|last| *last != seen);
         self.last = Some(seen);
         let up = containers.iter().any(|c| c.status == "running");
-        let trouble = containers.iter().filter(|c| !(up && c.is_done())).find_map(Container::trouble);
-        match trouble {
-            Some(trouble) => Health::failed(trouble),
-            None if containers.is_empty() => Health::failed("it has no containers any more"),
-            None if restarted => Health::failed("a container was started again"),
-            None => Health::Healthy,
+        let trouble = |c: &Container| if self.has_check { c.stopped() } else { c.trouble() };
+        let trouble = containers.iter().filter(|c| !(up && c.is_done())).find_map(trouble);
+        match (trouble, self.missing(containers)) {
+            (Some(trouble), _) => Health::failed(trouble),
+            (None, Some(name)) => Health::failed(format!("there is no container {name}")),
+            (None, None) if containers.is_empty() => Health::unknown("the engine knows no container of it"),
+            (None, None) if restarted => Health::failed("a container was started again"),
+            (None, None) => Health::Healthy,
         }
+    }
+
+    /// Returns the name of one that is wanted and not there.
+    pub fn missing(&self, containers: &[Container]) -> Option<&String> {
+        self.wanted.iter().find(|name| !containers.iter().any(|c| c.name == **name))
     }
 }
 
@@ -144,7 +186,7 @@ pub fn replicas(services: &[(String, String)]) -> Health {
     };
     match services.iter().find(|(_, replicas)| is_short(replicas)) {
         Some((name, replicas)) => Health::failed(format!("{name} has {replicas} replicas")),
-        None if services.is_empty() => Health::failed("it has no services any more"),
+        None if services.is_empty() => Health::unknown("the Swarm knows no service of it"),
         None => Health::Healthy,
     }
 }
@@ -175,9 +217,20 @@ pub fn update_trouble(json: &str) -> Option<String> {
     })
 }
 
-/// Returns the images that a rendered Compose config needs and does not build. What only a profile starts is left to
-/// Compose.
-pub fn images(config: &str) -> Vec<String> {
+/// A service of a rendered Compose config whose image is not built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pulled {
+    /// The service.
+    pub service: String,
+    /// Its image.
+    pub image: String,
+    /// Whether there is no registry to ask for it (`pull_policy: never`).
+    pub is_never: bool,
+}
+
+/// Returns what a rendered Compose config needs and does not build, each image once. What only other profiles than
+/// these start is left to Compose.
+pub fn pulled(config: &str, active: &[&str]) -> Vec<Pulled> {
     #[derive(serde::Deserialize)]
     struct Config {
         #[serde(default)]
@@ -189,13 +242,37 @@ pub fn images(config: &str) -> Vec<String> {
         build: Option<serde_yaml::Value>,
         #[serde(default)]
         profiles: Vec<String>,
+        #[serde(default)]
+        pull_policy: String,
     }
     let Ok(config) = serde_yaml::from_str::<Config>(config) else { return Vec::new() };
-    let pulled = config.services.into_values().filter(|s| s.build.is_none() && s.profiles.is_empty());
-    let mut images: Vec<String> = pulled.filter_map(|s| s.image).filter(|i| !i.starts_with('-')).collect();
-    sort::by(&mut images, Ord::cmp);
-    images.dedup();
-    images
+    let mut all: Vec<Pulled> = Vec::new();
+    for (service, settings) in config.services {
+        let is_active = |profile: &String| active.contains(&profile.as_str());
+        let is_meant = settings.profiles.is_empty() || settings.profiles.iter().any(is_active);
+        let Some(image) = settings.image.filter(|_| is_meant && settings.build.is_none()) else { continue };
+        let is_word = |word: &str| !word.starts_with('-');
+        if is_word(&image) && is_word(&service) && !all.iter().any(|other| other.image == image) {
+            all.push(Pulled { service, image, is_never: settings.pull_policy == "never" });
+        }
+    }
+    all
+}
+
+/// Returns whether an image came from a registry under its name, by the digests that `docker image inspect` tells of
+/// it as JSON.
+pub fn came_from_registry(image: &str, digests: &str) -> bool {
+    let digests: Vec<String> = serde_json::from_str(digests).unwrap_or_default();
+    let short = |name: &str| name.trim_start_matches("docker.io/").trim_start_matches("library/").to_owned();
+    let name = image.split('@').next().unwrap_or_default();
+    let tag = name.rfind(':').filter(|colon| !name[*colon..].contains('/'));
+    let name = short(&name[..tag.unwrap_or(name.len())]);
+    digests.iter().filter_map(|digest| digest.split_once('@')).any(|(repository, _)| short(repository) == name)
+}
+
+/// Returns whether a registry said that it has no such image, or none for us: it was there to ask.
+pub fn registry_lacks(said: &str) -> bool {
+    ["does not exist", "not found", "manifest unknown"].iter().any(|words| said.contains(words))
 }
 
 /// Returns how many bytes a clean-up says that it freed: Docker counts in thousands, journald in 1024s.
@@ -234,7 +311,7 @@ mod tests {
         let state = format!("{{\"Status\": \"{status}\", \"ExitCode\": {exit}, \"StartedAt\": \"{started}\"{health}}}");
         let rest = "\"Image\": \"sha256:1\", \"Config\": {\"Image\": \"web:1\", \"Labels\": null}";
         let json = format!("[{{\"Id\": \"0123456789ab\", \"Name\": \"/web_1\", \"State\": {state}, {rest}}}]");
-        Container::parse_all(&json).swap_remove(0)
+        Container::parse_all(&json).unwrap().swap_remove(0)
     }
 
     #[test]
@@ -265,7 +342,7 @@ mod tests {
 
     #[test]
     fn words_that_are_no_container_are_none() {
-        assert!(Container::parse_all("docker inspect").is_empty() && Container::parse_all("").is_empty());
+        assert_eq!(Container::parse_all("docker inspect").or(Container::parse_all("")), None);
         assert!(is_id("0123456789ab") && !is_id("docker-compose") && !is_id("abc"));
     }
 
@@ -290,10 +367,48 @@ mod tests {
     }
 
     #[test]
+    fn one_that_is_named_and_not_there_is_no_health_and_none_at_all_says_nothing() {
+        let wanted = vec!["web_1".to_owned(), "ty.po".to_owned()];
+        assert_eq!(filtered_names(&[name_filter("web_1"), "--quiet".into(), name_filter("ty.po")]), wanted);
+        let mut watcher = Watcher::new(wanted, false);
+        let found = watcher.look(&[container("running", 0, "", "t")]);
+        assert!(found.to_string().contains("there is no container ty.po"), "{found}");
+        assert!(matches!(Watcher::default().look(&[]), Health::Unknown { .. }));
+        assert!(matches!(replicas(&[]), Health::Unknown { .. }));
+    }
+
+    #[test]
+    fn beside_a_check_only_what_runs_counts() {
+        let mut watcher = Watcher::new(Vec::new(), true);
+        assert!(watcher.look(&[container("running", 0, "unhealthy", "t1")]).is_healthy());
+        assert!(!watcher.look(&[container("running", 0, "unhealthy", "t2")]).is_healthy(), "it was started again");
+        assert!(!watcher.look(&[container("restarting", 1, "", "t2")]).is_healthy());
+    }
+
+    #[test]
     fn only_images_that_are_pulled_are_looked_for() {
-        let config = "services:\n  a: {image: x:1}\n  b: {build: {context: /b}, image: y:1}\n  c: {image: z, profiles: [p]}\n  d: {image: x:1}\nversion: '3'\n";
-        assert_eq!(images(config), ["x:1"]);
-        assert!(images("no: config").is_empty() && images("- x").is_empty() && images("").is_empty());
+        let config = "services:\n  a: {image: x:1}\n  b: {build: {context: /b}, image: y:1}\n  c: {image: z, profiles: [p]}\n  d: {image: x:1}\n  e: {image: l, pull_policy: never}\nversion: '3'\n";
+        let found = |active: &[&str]| {
+            let all = pulled(config, active).into_iter();
+            all.map(|p| format!("{} {} {}", p.service, p.image, p.is_never)).collect::<Vec<_>>()
+        };
+        assert_eq!(found(&[]), ["a x:1 false", "e l true"]);
+        assert_eq!(found(&["p"]), ["a x:1 false", "c z false", "e l true"]);
+        assert!(["no: config", "- x", ""].iter().all(|config| pulled(config, &[]).is_empty()));
+    }
+
+    #[test]
+    fn an_image_is_a_registry_s_only_under_the_name_that_it_has_there() {
+        let from = |image, digests| came_from_registry(image, digests);
+        assert!(from("r:5000/web:1", r#"["r:5000/web@sha256:a"]"#));
+        assert!(
+            from("docker.io/library/nginx", r#"["nginx@sha256:a"]"#)
+                && from("nginx:1@sha256:a", r#"["nginx@sha256:a"]"#)
+        );
+        assert!(!from("mine/nginx:1", r#"["nginx@sha256:a"]"#));
+        assert!(!from("web", "[]") && !from("web", "null") && !from("web", ""));
+        assert!(registry_lacks("pull access denied for web, repository does not exist or may require 'docker login'"));
+        assert!(!registry_lacks("Get \"https://r/v2/\": dial tcp: lookup r: no such host"));
     }
 
     #[test]

@@ -31,6 +31,11 @@ impl Health {
         Health::Unhealthy { reason: CHECK_FAILED, detail: detail.into() }
     }
 
+    /// Returns the state of what could not be asked.
+    pub fn unknown(detail: impl Into<String>) -> Health {
+        Health::Unknown { detail: detail.into() }
+    }
+
     /// Returns whether the check passed.
     pub fn is_healthy(&self) -> bool {
         matches!(self, Health::Healthy)

@@ -116,6 +116,16 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Returns whether it has steps that restore what ran before.
+    pub fn restores(&self) -> bool {
+        self.steps.iter().any(|step| step.phase == Phase::Rollback)
+    }
+
+    /// Returns whether a person was promised that what ran before is restored where health does not come.
+    pub fn promises_rollback(&self) -> bool {
+        self.restores() || self.verify.as_ref().is_some_and(|verify| verify.on_failure == "rollback")
+    }
+
     /// Returns the plan as it may be shown and kept: secrets masked, the digest that of the plan that runs.
     pub fn masked(&self, secrets: &[String]) -> Plan {
         let mut plan = self.clone();
@@ -217,7 +227,7 @@ mod tests {
             lines(&host, ActionType::Redeploy),
             [
                 "o@h: timeout -k 10 600 git -C lab pull --ff-only",
-                "o@h: timeout -k 10 600 docker compose --project-directory lab/services/mosquitto pull --ignore-pull-failures",
+                "o@h: timeout -k 10 600 docker compose --project-directory lab/services/mosquitto pull <service>",
                 "o@h: timeout -k 10 600 docker compose --project-directory lab/services/mosquitto build",
                 "o@h: timeout -k 10 600 docker image inspect --format {{.Id}} <images>",
                 "o@h: timeout -k 10 600 docker compose --project-directory lab/services/mosquitto up -d --build --force-recreate",
@@ -257,6 +267,7 @@ mod tests {
             [
                 "git -C /r reset --keep <commit-before>",
                 "docker tag <image-before> <image-name>",
+                "docker rm --force <container-added>",
                 "docker compose --project-directory /r/services/w up -d --no-build --force-recreate"
             ]
         );

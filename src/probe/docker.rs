@@ -17,7 +17,7 @@ pub fn inspect(ids: &[&str]) -> Vec<Container> {
     }
     // It ends with 1 where one of them is gone, and tells of the others all the same.
     let said = said(&[&["inspect", "--type", "container"], ids].concat());
-    said.map(|said| Container::parse_all(&said.stdout)).unwrap_or_default()
+    said.ok().and_then(|said| Container::parse_all(&said.stdout)).unwrap_or_default()
 }
 
 /// Returns the version of the engine.

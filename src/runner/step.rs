@@ -7,7 +7,8 @@ use std::io::{self, PipeWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::known::{Asker, Before, Filling};
+use super::before::{Before, COMMIT};
+use super::known::{Asker, Filling, USUAL_FILE};
 use super::log::Log;
 use super::verdict::{Failure, Reason, StepEnd, judge, last_line, plain};
 use super::{Compose, Group, Job, Node, compose, gate};
@@ -15,7 +16,7 @@ use crate::flow::action::Outcome;
 use crate::flow::engine;
 use crate::flow::hostfile::on_this_machine;
 use crate::flow::mask::mask;
-use crate::flow::plan::{KILL_AFTER_S, Plan, Step, What, name};
+use crate::flow::plan::{KILL_AFTER_S, Phase, Plan, Step, What, name};
 use crate::flow::ssh;
 use crate::process::{Answer, Child, Leader};
 
@@ -32,7 +33,7 @@ pub struct Steps<'a, 'j> {
     /// What is asked on the node.
     pub asker: Asker<'a>,
     /// What was there before.
-    pub before: &'a Before,
+    pub before: Before,
     /// Where the output goes.
     pub log: &'a mut Log,
     /// The record.
@@ -45,30 +46,73 @@ impl Steps<'_, '_> {
     /// Runs those steps of a plan that are meant, in order, until one fails. Returns its number, too.
     pub fn run(&mut self, plan: &Plan, is_meant: impl Fn(&Step) -> bool) -> Result<(), (usize, Failure)> {
         for (number, step) in (1..).zip(&plan.steps).filter(|(_, step)| is_meant(step)) {
-            if step.names(name::IMAGES) {
-                self.config = self.asker.answer(What::Config);
-            }
-            let compose_file = step.names(name::COMPOSE_FILE).then(|| self.asker.compose_file());
-            let fact = compose_file.map(|file| ("compose_file".to_owned(), file.to_owned()));
-            self.outcome.facts.extend(fact);
-            let with = Filling { before: self.before, config: self.config.as_deref(), compose_file };
-            for words in self.asker.fill(step, with) {
-                self.run_words(number, step, &words).map_err(|failure| (number, failure))?;
-            }
+            self.run_one(plan, number, step).map_err(|failure| (number, failure))?;
         }
         Ok(())
     }
 
+    fn run_one(&mut self, plan: &Plan, number: usize, step: &Step) -> Result<(), Failure> {
+        for words in self.filled(step)? {
+            self.run_words(number, step, &words)?;
+        }
+        if step.fetches_commit() { self.note_commit(plan) } else { Ok(()) }
+    }
+
+    /// Returns a step's commands, after asking for what it names and is not known yet.
+    fn filled(&mut self, step: &Step) -> Result<Vec<Vec<String>>, Failure> {
+        let unknown = |why: &str| {
+            let reason = if step.phase == Phase::Fetch { Reason::FetchFailed } else { Reason::StepFailed };
+            Failure::new(reason, why)
+        };
+        let needs_config = step.names(name::IMAGES) || (step.compose && step.names(name::SERVICE));
+        if needs_config && self.config.is_none() {
+            self.config = self.asker.answer(What::Config);
+            // A config that is wrong the build puts into better words.
+            if self.config.is_none() && !step.may_fail {
+                return Err(unknown("the project's config could not be rendered"));
+            }
+        }
+        if step.phase == Phase::Fetch && step.names(name::IMAGE_BEFORE) && self.before.ran.is_none() {
+            // Compose had no answer for a project that only came with the repository, or that it could not read.
+            self.ask_before(self.before.commit.clone());
+            if self.before.ran.is_none() {
+                return Err(unknown("what runs could not be asked for, so that it could not be restored"));
+            }
+        }
+        if step.names(name::COMPOSE_FILE) {
+            // Where nobody answers the usual name stands for it: that is the one which Compose then does not find.
+            let found = self.asker.compose_file().map(str::to_owned);
+            let known = self.outcome.facts.entry("compose_file".into()).or_insert_with(|| USUAL_FILE.into());
+            *known = found.unwrap_or_else(|| known.clone());
+        }
+        let added = if step.names(name::CONTAINER_ADDED) { self.added() } else { Vec::new() };
+        let compose_file = self.outcome.facts.get("compose_file").map(String::as_str);
+        let with = Filling { before: &self.before, config: self.config.as_deref(), compose_file, added: &added };
+        self.asker.fill(step, with).map_err(|why| unknown(&why))
+    }
+
+    /// Asks what runs, and notes it with the commit that the repository was at as what there is to go back to.
+    pub fn ask_before(&mut self, commit: Option<String>) {
+        let now = Before { commit, ran: self.asker.ran(), is_resumed: false };
+        self.before = now.or_before(self.job.unfinished.as_ref());
+        self.outcome.facts.extend(self.before.facts());
+    }
+
     /// Notes the commit that is deployed, and finds out whether it is the approved one: the repository may have been
     /// beyond that already.
-    pub fn note_commit(&mut self, plan: &Plan) -> Result<(), (usize, Failure)> {
-        let now = self.asker.answer(What::Commit).unwrap_or_default().trim().to_owned();
+    fn note_commit(&mut self, plan: &Plan) -> Result<(), Failure> {
+        let now = self.asker.commit();
+        if now.is_none() && plan.restores() {
+            self.outcome.facts.remove(COMMIT);
+            return Err(Failure::new(Reason::FetchFailed, "the repository's new commit could not be asked for"));
+        }
+        let now = now.unwrap_or_default();
         if !now.is_empty() {
-            self.outcome.facts.insert("commit".into(), now.clone());
+            self.outcome.facts.insert(COMMIT.into(), now.clone());
         }
         let Some(commit) = plan.commit.as_ref().filter(|commit| commit.as_str() != now) else { return Ok(()) };
         let message = format!("the repository is at {now:?}, not at the approved {}", commit.short());
-        Err((1, Failure::new(Reason::FetchFailed, message)))
+        Err(Failure::new(Reason::FetchFailed, message))
     }
 
     fn run_words(&mut self, number: usize, step: &Step, words: &[String]) -> Result<(), Failure> {
@@ -78,10 +122,7 @@ impl Steps<'_, '_> {
             Err(failure) => failure.exit_code,
         };
         match result {
-            Err(failure) if step.may_fail && !failure.reason.is_node_s() => {
-                self.log.line(&format!("hlctl: going on without it: {}", failure.message));
-                Ok(())
-            }
+            Err(failure) if step.may_fail && !failure.reason.is_node_s() => self.go_without(step, words, failure),
             Ok(()) => {
                 self.count_freed();
                 Ok(())

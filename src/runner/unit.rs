@@ -1,12 +1,7 @@
 //! The health of a unit from look to look, from what systemd says of it. Runs nothing.
 
 use crate::flow::health::Health;
-use crate::flow::units::{self, Unit};
-
-/// Reads what `systemctl show` prints of a unit; none of one that is not loaded.
-pub fn parse(text: &str) -> Option<Unit> {
-    units::parse(text).pop().filter(|unit| unit.get("LoadState") == "loaded")
-}
+use crate::flow::units::Unit;
 
 fn trouble(unit: &Unit) -> Option<String> {
     match (unit.get("ActiveState"), unit.get("Result")) {
@@ -26,7 +21,12 @@ pub struct Watcher {
 impl Watcher {
     /// Returns the health of a unit.
     pub fn look(&mut self, unit: Option<Unit>) -> Health {
-        let Some(unit) = unit else { return Health::failed("systemd does not know the unit any more") };
+        let Some(unit) = unit.filter(|unit| !unit.get("LoadState").is_empty()) else {
+            return Health::unknown("systemd does not answer");
+        };
+        if unit.get("LoadState") != "loaded" {
+            return Health::failed("systemd does not know the unit");
+        }
         // Units that are no services have none.
         let restarts = unit.restarts();
         let before = self.restarts.replace(restarts);
@@ -43,9 +43,12 @@ impl Watcher {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::units::parse;
 
     fn unit(active: &str, kind: &str, result: &str, restarts: u64) -> Option<Unit> {
-        parse(&format!("Type={kind}\nResult={result}\nNRestarts={restarts}\nLoadState=loaded\nActiveState={active}\n"))
+        let text =
+            format!("Type={kind}\nResult={result}\nNRestarts={restarts}\nLoadState=loaded\nActiveState={active}\n");
+        parse(&text).pop()
     }
 
     #[test]
@@ -59,8 +62,10 @@ mod tests {
         assert!(!look(unit("failed", "oneshot", "exit-code", 3)));
         assert!(!look(unit("inactive", "simple", "success", 3)));
         assert!(look(unit("inactive", "oneshot", "success", 3)));
-        assert!(!look(None));
-        assert_eq!(parse("LoadState=not-found\nActiveState=inactive\n"), None);
-        assert_eq!(parse(""), None);
+        let gone = watcher.look(parse("LoadState=not-found\nActiveState=inactive\n").pop());
+        assert!(matches!(gone, Health::Unhealthy { .. }));
+        for silent in [None, Some(Unit::default())] {
+            assert!(matches!(watcher.look(silent), Health::Unknown { .. }), "no answer is none");
+        }
     }
 }

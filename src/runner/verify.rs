@@ -17,49 +17,72 @@ use crate::flow::sort;
 /// How often health is looked at.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// Verifies the health that a plan promises: by the service's check, or by what the engine says of its containers.
-pub fn after(plan: &Plan, steps: &mut Steps<'_, '_>, health: &mut Option<Health>) -> Result<(), Failure> {
+/// Verifies the health that a plan promises: by the service's check, or by what the engine says of its containers, of
+/// which those with these names have to be there.
+pub fn after(
+    plan: &Plan,
+    steps: &mut Steps<'_, '_>,
+    health: &mut Option<Health>,
+    names: &[String],
+) -> Result<(), Failure> {
     let Some(bounds) = &plan.verify else {
         steps.outcome.message = Some("its steps ended well; no check says whether the service is healthy".into());
         return Ok(());
     };
-    let asker = steps.asker;
-    let result = if bounds.check == ENGINE {
-        let Some(mut look) = look_of_engine(asker) else {
-            let message = "its steps ended well; the engine knows nothing of the service";
-            steps.outcome.message = Some(message.into());
-            return Ok(());
-        };
-        verify(bounds, &mut *look, steps.log, steps.outcome, health)
-    } else if let Some(probe) = &mut steps.job.probe {
-        verify(bounds, *probe, steps.log, steps.outcome, health)
-    } else {
-        return Ok(());
+    let has_check = bounds.check != ENGINE;
+    let probe = steps.job.probe.as_mut().filter(|_| has_check);
+    let mut look: Look<'_> = match (probe, look_of_engine(steps.asker, names, has_check)) {
+        (Some(probe), Some(mut engine)) => Box::new(move || beside(probe(), &mut engine)),
+        (Some(probe), None) => Box::new(probe),
+        (None, Some(engine)) => engine,
+        (None, None) => return Ok(()),
     };
+    let result = verify(bounds, &mut look, steps.log, steps.outcome, health);
+    drop(look);
     result.inspect_err(|failure| {
         steps.log.line(&format!("hlctl: {}: {}", failure.reason.as_str(), failure.message));
         tell_container_log(steps);
     })
 }
 
-/// Returns how what runs the service is asked for its health, if it knows the service.
-fn look_of_engine<'a>(asker: Asker<'a>) -> Option<Box<dyn FnMut() -> Health + 'a>> {
+type Look<'a> = Box<dyn FnMut() -> Health + 'a>;
+
+/// Returns what a check found, unless the engine knows better: a restart that falls between two checks is a break, and
+/// so is what does not run. An engine that says nothing leaves it to the check.
+fn beside(check: Health, engine: &mut Look<'_>) -> Health {
+    if !check.is_healthy() {
+        return check;
+    }
+    match engine() {
+        trouble @ Health::Unhealthy { .. } => trouble,
+        Health::Healthy | Health::Unknown { .. } => check,
+    }
+}
+
+/// Returns how what runs the service is asked for its health, where the plan has a question for that. What is not
+/// answered is not known; a stack's replicas say nothing that its check does not.
+fn look_of_engine<'a>(asker: Asker<'a>, names: &[String], has_check: bool) -> Option<Look<'a>> {
     let is_asked = |what| asker.asks.iter().any(|ask| ask.what == what);
     if is_asked(What::Unit) {
         let mut watcher = unit::Watcher::default();
-        return asker.unit().map(|_| Box::new(move || watcher.look(asker.unit())) as Box<_>);
+        return Some(Box::new(move || watcher.look(asker.unit())));
     }
     if is_asked(What::Services) {
-        return (!asker.services().is_empty()).then(|| Box::new(move || asker.stack_health()) as Box<_>);
+        return (!has_check).then(|| Box::new(move || asker.stack_health()) as Look<'a>);
     }
-    let mut watcher = Watcher::default();
-    let mut containers = asker.containers();
-    if containers.is_empty() {
+    if !is_asked(What::Containers) {
         return None;
     }
+    let mut watcher = Watcher::new(names.to_vec(), has_check);
+    let mut known = Vec::new();
     Some(Box::new(move || {
-        containers = asker.containers_again(&containers);
-        watcher.look(&containers)
+        let Some(found) = asker.containers_again(&known) else {
+            return Health::unknown("what runs could not be asked for");
+        };
+        let health = watcher.look(&found);
+        // One that is not there yet may come.
+        known = if watcher.missing(&found).is_none() { found } else { Vec::new() };
+        health
     }))
 }
 
@@ -69,7 +92,7 @@ const CONTAINERS: usize = 3;
 
 /// Puts the last lines of the containers' logs into the record, those in trouble first.
 fn tell_container_log(steps: &mut Steps<'_, '_>) {
-    let mut containers = steps.asker.containers();
+    let mut containers = steps.asker.containers().unwrap_or_default();
     sort::by_key(&mut containers, |c| c.trouble().is_none());
     for container in containers.iter().take(CONTAINERS) {
         // Both of its streams, in the order in which they came.

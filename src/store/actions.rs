@@ -214,6 +214,16 @@ pub fn ended(root: &Root, id: &ActionId) -> Result<Vec<Entry>, Invalid> {
     Ok(ended)
 }
 
+/// Returns the ended records of an ID, the newest first: those outside `history/`, then those in it. What cannot be
+/// read is left out.
+pub fn all_ended(root: &Root, id: &ActionId) -> impl Iterator<Item = Action> {
+    let outside = ended(root, id).unwrap_or_default().into_iter().map(|entry| entry.action);
+    let dir = std::fs::read_dir(root.actions().join("history").join(id.as_str()));
+    let mut older: Vec<PathBuf> = dir.into_iter().flatten().flatten().map(|file| file.path()).collect();
+    sort::by(&mut older, |a, b| b.cmp(a));
+    outside.chain(older.into_iter().filter_map(|path| Action::parse(id, &read_file(&path).ok()?.0).ok()))
+}
+
 /// Returns what the records of an ID tell of the time since `since`: the one that counts, and older ones by the time
 /// in their names. What cannot be read tells nothing.
 pub fn past(root: &Root, id: &ActionId, since: Stamp) -> Past {

@@ -1,5 +1,5 @@
 //! The executor, or what it runs, killed at random moments over a real container: each approved restart happened at
-//! most once and ended with a true reason.
+//! most once and ended with a true reason, and a redeploy that was cut off anywhere does not hide what ran before it.
 
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -16,30 +16,30 @@ fn rounds() -> usize {
 }
 
 /// Returns the processes that a process has started itself.
-fn children(of: u32) -> Vec<Pid> {
+pub fn children(of: u32) -> Vec<Pid> {
     let threads = std::fs::read_dir(format!("/proc/{of}/task")).into_iter().flatten().flatten();
     let lists = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
     let all: Vec<String> = lists.flat_map(|list| list.split(' ').map(str::to_owned).collect::<Vec<_>>()).collect();
     all.iter().filter_map(|pid| Pid::from_raw(pid.trim().parse().ok()?)).collect()
 }
 
-fn kill_one(pids: &[Pid]) -> bool {
+pub fn kill_one(pids: &[Pid]) -> bool {
     let chosen = (!pids.is_empty()).then(|| pids[fastrand::usize(0..pids.len())]);
     chosen.is_some_and(|pid| kill_process(pid, Signal::KILL).is_ok())
 }
 
 /// Waits until nothing that names a container is on its way any more: what a killed client or connection had asked for
 /// may still be.
-fn settle(name: &str) {
+pub fn settle(name: &str, verb: &str) {
     let end = Instant::now() + Duration::from_secs(60);
     let is_busy = || {
         let all = std::fs::read_dir("/proc").unwrap().flatten();
         let lines = all.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
         let lines = lines.map(|line| String::from_utf8_lossy(&line).into_owned());
-        lines.filter(|line| line.contains("docker")).any(|line| line.contains("restart") && line.contains(name))
+        lines.filter(|line| line.contains("docker")).any(|line| line.contains(verb) && line.contains(name))
     };
     while is_busy() {
-        assert!(Instant::now() < end, "a restart of {name} does not end");
+        assert!(Instant::now() < end, "a {verb} of {name} does not end");
         std::thread::sleep(Duration::from_millis(50));
     }
     std::thread::sleep(Duration::from_millis(1500));
@@ -51,7 +51,7 @@ fn restarts(lab: &Lab, longest_ms: u64, reasons: &[&str], kill: impl Fn(&mut Chi
     let id = lab.id("container_restart");
     let mut failed = 0;
     for round in 0..rounds() {
-        settle(&lab.service);
+        settle(&lab.service, "restart");
         let since = lab.now();
         lab.hlctl_ok(&["request", "container_restart", "box", &lab.service]);
         lab.hlctl_ok(&["approve", &id]);
@@ -61,7 +61,7 @@ fn restarts(lab: &Lab, longest_ms: u64, reasons: &[&str], kill: impl Fn(&mut Chi
         executor.wait().unwrap();
         lab.hlctl(&["execute"]);
         let done = lab.execute("container_restart");
-        settle(&lab.service);
+        settle(&lab.service, "restart");
         let (until, filter) = (lab.now(), format!("container={container}"));
         let window = ["--since", &since, "--until", &until, "--filter", &filter, "--filter", "event=restart"];
         let events = lab.docker(&[&["events"], &window[..]].concat());
@@ -79,6 +79,7 @@ fn restarts(lab: &Lab, longest_ms: u64, reasons: &[&str], kill: impl Fn(&mut Chi
         }
     }
     eprintln!("{failed} of {} were interrupted", rounds());
+    assert!(failed > 0, "no kill hit anything");
     lab.hlctl_ok(&["audit", "verify"]);
 }
 
@@ -115,4 +116,52 @@ fn a_restart_over_ssh_that_is_killed_on_either_side_happens_at_most_once() {
             drop(executor.kill());
         }
     });
+}
+
+#[test]
+fn a_redeploy_that_is_killed_anywhere_leaves_the_next_one_what_ran_before() {
+    let Some(lab) = Lab::new("min_healthy: 0s, healthy_deadline: 3s, on_failure: rollback") else { return };
+    lab.compose(&["up", "-d", "--build"]);
+    let head = lab.head();
+    let rounds = if rounds() > 100 { 60 } else { 4 };
+    let mut interrupted = 0;
+    for round in 0..rounds {
+        lab.commit(&format!("broken {round}"), "exit 1");
+        let container = lab.container();
+        lab.hlctl_ok(&["request", "redeploy", "box", &lab.service]);
+        lab.hlctl_ok(&["approve", &lab.id("redeploy")]);
+        let mut executor = lab.command(&["execute"]).spawn().unwrap();
+        // Spread over all of it, whatever chance says.
+        std::thread::sleep(Duration::from_millis((12_000 * round + fastrand::u64(0..12_000)) / rounds));
+        drop(executor.kill());
+        executor.wait().unwrap();
+        lab.hlctl(&["execute"]);
+        let done = lab.execute("redeploy");
+        settle(&lab.service, "up -d");
+        let log = String::from_utf8_lossy(&lab.hlctl(&["logs", &lab.id("redeploy")]).stdout).into_owned();
+        for once in ["up -d --build", "up -d --no-build", "git -C", "restoring what ran before"] {
+            let count = log.lines().filter(|line| line.contains(once) && !line.contains("reset --keep")).count();
+            assert!(count <= 1, "round {round}: {once} happened {count} times: {done} {log}");
+        }
+        match (done["state"].as_str().unwrap(), done["result"]["reason"].as_str()) {
+            ("failed", Some("not_healthy_after")) => assert_eq!(lab.version(), "one", "round {round}: {done} {log}"),
+            ("failed", Some("executor_interrupted")) => {
+                interrupted += 1;
+                if done["result"]["hints"] == serde_json::json!(["not_rolled_back"]) {
+                    assert!(log.contains("up -d --build"), "round {round}: {done} {log}");
+                } else {
+                    let now = (lab.container(), lab.version());
+                    assert_eq!(now, (container, "one".to_owned()), "round {round}: {done} {log}");
+                }
+            }
+            other => panic!("round {round}: {other:?}: {done} {log}"),
+        }
+        let done = lab.act("redeploy");
+        let log = lab.log("redeploy");
+        assert_eq!(done["result"]["hints"], serde_json::json!(["rolled_back"]), "round {round}: {done} {log}");
+        assert_eq!((lab.head(), lab.version()), (head.clone(), "one".to_owned()), "round {round}: {done} {log}");
+    }
+    eprintln!("{interrupted} of {rounds} were interrupted");
+    assert!(interrupted > 0, "no kill hit anything");
+    lab.hlctl_ok(&["audit", "verify"]);
 }

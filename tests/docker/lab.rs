@@ -190,8 +190,27 @@ impl Lab {
         hlctl.arg("--root").arg(self.path("root")).args(argv).stdin(Stdio::null());
         hlctl.env("HOME", self.dir.path()).env("GIT_CONFIG_NOSYSTEM", "1").env_remove("HLCTL_HOSTS");
         self.with_engine(&mut hlctl);
-        hlctl.envs(self.ssh.iter().map(|path| ("PATH", path)));
+        let path = self.ssh.clone().or_else(|| needs::var("PATH")).unwrap_or_default();
+        hlctl.env("PATH", format!("{}:{path}", self.path("bin").display()));
         hlctl
+    }
+
+    /// Puts a few lines of shell before Compose, as hlctl finds it on this machine.
+    pub fn before_compose(&self, script: &str) {
+        let program = self.compose.split(' ').next().unwrap();
+        let real = output(Command::new("sh").args(["-c", &format!("command -v {program}")]));
+        std::fs::create_dir_all(self.path("bin")).unwrap();
+        let path = self.path("bin").join(program);
+        let text = format!("#!/bin/sh\nmarks={}\n{script}\nexec {} \"$@\"\n", self.path("bin").display(), real.trim());
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
+    /// Returns the name of the container that was made first.
+    pub fn name(&self) -> String {
+        let all = self.container();
+        let id = all.split_whitespace().last().unwrap();
+        self.docker(&["inspect", "--format", "{{.Name}}", id]).trim().trim_start_matches('/').to_owned()
     }
 
     pub fn hlctl(&self, argv: &[&str]) -> Output {
@@ -261,16 +280,29 @@ impl Drop for Lab {
             output.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default()
         };
         let filter = format!("label=com.docker.compose.project={}", self.service);
-        for id in docker(&["ps", "-aq", "--filter", &filter]).split_whitespace() {
-            docker(&["rm", "-f", id]);
+        let label = format!("label=hlctl-test={}", self.service);
+        for filter in [&filter, &label] {
+            for id in docker(&["ps", "-aq", "--filter", filter]).split_whitespace() {
+                docker(&["rm", "-f", id]);
+            }
         }
         docker(&["network", "rm", &format!("{}_default", self.service)]);
-        for reference in [&self.service, &format!("hlctl-before/{}", self.service)] {
-            for id in docker(&["images", "-q", reference]).split_whitespace() {
+        let kept = format!("hlctl-before/{}", self.service);
+        for which in [&[self.service.as_str()][..], &[&kept], &["--filter", &label]] {
+            for id in docker(&[&["images", "-q"], which].concat()).split_whitespace() {
                 docker(&["rmi", "-f", id]);
             }
         }
         docker(&["image", "prune", "--force", "--filter", &format!("label=hlctl-test={}", self.service)]);
+    }
+}
+
+/// Waits until something is so.
+pub fn until(what: &str, is_so: impl Fn() -> bool) {
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !is_so() {
+        assert!(std::time::Instant::now() < end, "{what} did not come");
+        std::thread::sleep(std::time::Duration::from_millis(20));
     }
 }
 

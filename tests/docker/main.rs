@@ -11,7 +11,10 @@ mod lab;
 mod needs;
 mod page;
 mod redeploy;
+mod registry;
 mod restart;
+mod rollback;
+mod silence;
 mod ssh;
 #[path = "../sshd/mod.rs"]
 mod sshd;

@@ -1,5 +1,6 @@
 //! A node over a real sshd, on a real engine: restarted, deployed, put back.
 
+use crate::kills::{children, kill_one, settle};
 use crate::lab::{Lab, SERVES, write};
 use crate::sshd::Sshd;
 
@@ -57,4 +58,32 @@ fn a_project_over_ssh_is_restarted_deployed_and_put_back() {
     assert_eq!(done["result"]["hints"], serde_json::json!(["rolled_back"]), "{done}");
     assert!(done["result"]["container_log"].to_string().contains("no config"), "{done}");
     assert_eq!((lab.version(), lab.head()), ("three".to_owned(), shown));
+}
+
+#[test]
+fn a_redeploy_that_is_cut_off_says_so_and_the_next_one_goes_back_to_what_ran() {
+    let Some(sshd) = Sshd::start() else { return };
+    let Some(lab) = Lab::over(&sshd, "min_healthy: 1s, healthy_deadline: 8s, on_failure: rollback") else { return };
+    // It takes its time to stop: the replacement waits for that.
+    lab.commit("one", "trap '' TERM; while :; do /bin/busybox sleep 0.1; done");
+    lab.git(&["-C", lab.path("repo").to_str().unwrap(), "pull", "-q", "--ff-only"]);
+    lab.compose(&["up", "-d", "--build"]);
+    let before = lab.head();
+    let broken = lab.commit("broken", "exit 1");
+    lab.hlctl_ok(&["request", "redeploy", "box", &lab.service]);
+    lab.hlctl_ok(&["approve", &lab.id("redeploy")]);
+    let mut executor = lab.command(&["execute"]).spawn().unwrap();
+    lab.until("redeploy", "Recreat");
+    assert!(kill_one(&children(sshd.id())));
+    assert_eq!(executor.wait().unwrap().code(), Some(4));
+    let done = lab.json(&["show", &lab.id("redeploy")]);
+    assert_eq!(done["result"]["reason"], "ssh_connection_lost", "{done} {}", lab.log("redeploy"));
+    assert_eq!(done["result"]["hints"], serde_json::json!(["not_rolled_back", "may_still_run"]), "{done}");
+    let fact = done["result"]["facts"]["rollback"].as_str().unwrap();
+    assert!(fact.contains(&before) && fact.contains("sha256:"), "{fact}");
+    settle(&lab.service, "up");
+    assert_eq!(lab.head(), broken);
+    let done = lab.act("redeploy");
+    assert_eq!(done["result"]["hints"], serde_json::json!(["rolled_back"]), "{done} {}", lab.log("redeploy"));
+    assert_eq!((lab.head(), lab.version()), (before, "one".to_owned()), "{done} {}", lab.log("redeploy"));
 }

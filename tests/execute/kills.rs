@@ -47,3 +47,39 @@ fn an_executor_killed_anywhere_runs_nothing_twice() {
     lab.ok(&["audit", "verify"]);
     assert!(interrupted > 0, "no kill hit anything");
 }
+
+#[test]
+fn of_several_steps_each_ran_at_most_once_and_in_their_order() {
+    let lab = Lab::new("[]");
+    let mark = lab.path("runs").display().to_string();
+    let step = |n: usize| format!("[sh, -c, 'echo {n} >>{mark}; sleep 0.05']");
+    let steps: Vec<String> = (1..=4).map(step).collect();
+    let recipes = format!("recipes: {{redeploy: [{}]}}", steps.join(", "));
+    lab.host("box", "connection: local", &format!("[{{name: s, runtime: command, {recipes}}}]"));
+    let mut interrupted = 0;
+    for round in 0..rounds(100) {
+        std::fs::write(lab.path("runs"), "").unwrap();
+        lab.approve(&["box/s"]);
+        let mut executor = lab.start(&["execute"]);
+        std::thread::sleep(Duration::from_millis(fastrand::u64(0..300)));
+        executor.kill().unwrap();
+        executor.wait().unwrap();
+        for _ in 0..2 {
+            lab.run(&["execute"]);
+        }
+        let (done, runs) = (lab.show("redeploy-box-s"), lab.read("runs"));
+        assert!("1\n2\n3\n4\n".starts_with(&runs), "round {round}: {runs:?}: {done}");
+        match (done["state"].as_str().unwrap(), done["result"]["reason"].as_str()) {
+            ("completed", None) => assert_eq!(runs.lines().count(), 4, "round {round}: {done}"),
+            ("failed", Some("executor_interrupted")) => {
+                interrupted += 1;
+                let last = runs.lines().count() as u64;
+                // It is noted before the step begins.
+                let noted = done["result"]["failed_step"].as_u64().unwrap_or(0);
+                assert!(noted == last || noted == last + 1, "round {round}: {runs:?}: {done}");
+            }
+            other => panic!("round {round}: {other:?}: {done}"),
+        }
+    }
+    assert!(interrupted > 0, "no kill hit anything");
+}

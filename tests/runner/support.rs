@@ -60,6 +60,7 @@ impl Bench {
             owner: None,
             record: &mut record,
             probe: probe.as_mut().map(|probe| probe as &mut dyn FnMut() -> Health),
+            unfinished: None,
         };
         run_plan(plan, job, &mut self.node)
     }

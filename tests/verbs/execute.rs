@@ -214,6 +214,15 @@ fn recorder(lab: &Lab, name: &str, body: &str) {
     lab.program(name, &text);
 }
 
+/// An engine on which a container runs that is all of the services.
+const RUNS: &str = r#"case "$*" in
+*" ps "*) echo 0123456789ab ;;
+ps*) echo 0123456789ab ;;
+"inspect --type container"*)
+  state='"State":{"Status":"running"},"Image":"i","Config":{"Labels":null}'
+  echo "[{\"Id\":\"0123456789ab\",\"Name\":\"/web\",$state},{\"Id\":\"0123456789ac\",\"Name\":\"/web-db\",$state}]" ;;
+esac"#;
+
 /// The calls of the recorders, where they name the lab's own paths redacted.
 fn calls(lab: &Lab) -> String {
     lab.redacted(&lab.ledger().join("\n"))
@@ -222,9 +231,12 @@ fn calls(lab: &Lab) -> String {
 #[test]
 fn compose_runs_the_commands_of_the_contract() {
     let lab = Lab::new();
-    recorder(&lab, "docker", "");
+    recorder(&lab, "docker", RUNS);
     recorder(&lab, "git", "");
-    lab.host("piha", "services: [{name: web, containers: [web, web-db]}, {name: db, compose: stacks/db}]\n");
+    let quick = "min_healthy: 0s, healthy_deadline: 20s";
+    let services =
+        format!("{{name: web, containers: [web, web-db], {quick}}}, {{name: db, compose: stacks/db, {quick}}}");
+    lab.host("piha", format!("services: [{services}]\n"));
     lab.put("hosts/piha/host.yaml", "repo: /srv/lab\n");
     lab.put("hosts/piha/runtime/web/docker-compose.override.yml", "");
     for args in [["redeploy", "web"], ["redeploy", "db"], ["container_restart", "web"], ["container_restart", "db"]] {
@@ -241,10 +253,10 @@ fn compose_runs_the_commands_of_the_contract() {
 #[test]
 fn docker_compose_stands_in_where_the_plugin_does_not_answer() {
     let lab = Lab::new();
-    recorder(&lab, "docker", "[ \"$1\" != compose ]");
-    recorder(&lab, "docker-compose", "");
+    recorder(&lab, "docker", &format!("[ \"$1\" != compose ] || exit 1\n{RUNS}"));
+    recorder(&lab, "docker-compose", RUNS);
     std::fs::create_dir_all(lab.beside("home/homelab/services/web")).unwrap();
-    lab.host("piha", "services: [web]\n");
+    lab.host("piha", "services: [{name: web, min_healthy: 0s, healthy_deadline: 20s}]\n");
     lab.ok(&["request", "container_restart", "piha", "web"]);
     lab.ok(&["approve", "--all"]);
     lab.ok(&["execute"]);

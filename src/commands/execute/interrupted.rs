@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::Shared;
 use super::one::{self, Running};
 use crate::flow::action::Outcome;
-use crate::flow::plan::{KILL_AFTER_S, LOCAL};
-use crate::runner::MAY_STILL_RUN;
+use crate::flow::plan::{KILL_AFTER_S, LOCAL, Phase};
+use crate::runner::{MAY_STILL_RUN, rollback};
 use crate::store::actions::Entry;
 
 /// Finishes an action that was found running by the one executor that there is.
@@ -35,6 +35,15 @@ fn outcome(shared: &Shared<'_>, entry: &Entry, running: Option<&Running>) -> Out
     let remote = running.and_then(|r| r.on.as_deref()).is_some_and(|on| on != LOCAL);
     let step = running.and_then(|r| r.group.as_ref()).map(|g| g.step);
     let log = |r: &Running| format!("actions/logs/{}/{}.log", entry.action.id, r.started_at.file_name());
+    let mut facts = running.map(|r| r.facts.clone()).unwrap_or_default();
+    let mut hints = if remote { vec![MAY_STILL_RUN.into()] } else { Vec::new() };
+    let has_disturbed =
+        step.and_then(|n| one::step_of(&entry.action, n)).is_some_and(|step| step.phase != Phase::Fetch);
+    if has_disturbed && one::plan_of(&entry.action).is_some_and(|plan| plan.promises_rollback()) {
+        hints.push(rollback::NOT_DONE.into());
+        let said = rollback::not_done("the executor died", &facts);
+        facts.insert(rollback::FACT.into(), said);
+    }
     Outcome {
         started_at: running.map(|r| r.started_at).or_else(|| entry.since()),
         finished_at: Some(shared.cx.now()),
@@ -44,8 +53,8 @@ fn outcome(shared: &Shared<'_>, entry: &Entry, running: Option<&Running>) -> Out
             Some(n) => format!("the executor died during step {n}"),
             None => "the executor died before the first step".into(),
         }),
-        facts: running.map(|r| r.facts.clone()).unwrap_or_default(),
-        hints: if remote { vec![MAY_STILL_RUN.into()] } else { Vec::new() },
+        facts,
+        hints,
         log: running.filter(|r| r.group.is_some()).map(log),
         ..Outcome::default()
     }

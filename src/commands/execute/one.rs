@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::claim::{self, Verdict};
-use super::{Done, Shared, tell};
+use super::{Done, Shared, tell, unfinished};
 use crate::flow::action::{Action, ActionId, Outcome, Via, raw};
 use crate::flow::desired::Host;
 use crate::flow::health::Health;
@@ -15,7 +15,7 @@ use crate::flow::hostfile::{Service, on_this_machine};
 use crate::flow::lifecycle::{State, Transition};
 use crate::flow::mask::mask;
 use crate::flow::order::End;
-use crate::flow::plan::Plan;
+use crate::flow::plan::{Plan, Step};
 use crate::flow::time::Stamp;
 use crate::probe;
 use crate::runner::{self, Group, Job, Node};
@@ -130,6 +130,7 @@ fn run_plan(
         owner: root.owner(),
         record: &mut record,
         probe: look.as_mut().map(|look| look as &mut dyn FnMut() -> Health),
+        unfinished: unfinished::find(shared, &claimed.action),
     };
     let mut ran = runner::run_plan(plan, job, node);
     ran.outcome.log = Some(format!("actions/logs/{id}/{}.log", started.file_name()));
@@ -154,6 +155,16 @@ pub fn masked(health: Health, secrets: &[String]) -> Health {
 /// Returns what the file says of its execution.
 pub fn running_of(action: &Action) -> Option<Running> {
     serde_json::from_str(action.fields.get("running")?.get()).ok()
+}
+
+/// Returns the plan of an execution, as the file tells it.
+pub fn plan_of(action: &Action) -> Option<Plan> {
+    serde_json::from_str(action.fields.get("plan")?.get()).ok()
+}
+
+/// Returns a step of that plan by its number.
+pub fn step_of(action: &Action, number: usize) -> Option<Step> {
+    plan_of(action)?.steps.into_iter().nth(number.checked_sub(1)?)
 }
 
 /// Records the end of a running action, tells the event log of it and reports it.

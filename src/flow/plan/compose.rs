@@ -1,5 +1,6 @@
 //! The steps of Docker Compose. A redeploy fetches before it disturbs: the commit, the images, the build.
 
+use super::super::engine::name_filter;
 use super::super::hostfile::{OnFailure, Service};
 use super::super::project::COMPOSE_FILES;
 use super::make::{Made, Maker, by_name, words};
@@ -27,8 +28,8 @@ impl Maker<'_> {
         let asks = [asks, file].concat();
         let mut steps = vec![
             self.git(),
-            // What cannot be pulled may be here already: the last of these steps finds out.
-            Step { may_fail: true, ..self.compose(service, &["pull", "--ignore-pull-failures"], Phase::Fetch) },
+            // One at a time, so that it is known which fails; an image that no registry has may be here already.
+            Step { may_fail: true, named: true, ..self.compose(service, &["pull", name::SERVICE], Phase::Fetch) },
             self.compose(service, &["build"], Phase::Fetch),
             Step { named: true, ..fetch(&["docker", "image", "inspect", "--format", "{{.Id}}", name::IMAGES]) },
         ];
@@ -45,15 +46,18 @@ impl Maker<'_> {
         (asks, steps)
     }
 
-    /// Restores the commit and the images that ran before. `reset --keep` refuses to lose a change that somebody
-    /// made in the work tree.
-    fn compose_rollback(&self, service: &Service) -> [Step; 3] {
+    /// Restores the commit and the images that ran before, and removes what was added. `reset --keep` refuses to lose
+    /// a change that somebody made in the work tree; `--remove-orphans` would take what was an orphan before, too.
+    fn compose_rollback(&self, service: &Service) -> [Step; 4] {
         let (home, repo) = self.repo();
         let reset = words(&["git", "-C", &repo, "reset", "--keep", name::COMMIT_BEFORE]);
         let tag = words(&["docker", "tag", name::IMAGE_BEFORE, name::IMAGE_NAME]);
+        let remove = words(&["docker", "rm", "--force", name::CONTAINER_ADDED]);
         [
             Step { named: true, ..self.step(reset, Phase::Rollback, home) },
             Step { named: true, ..self.step(tag, Phase::Rollback, None) },
+            // What ran before is worth more than that nothing else does.
+            Step { named: true, may_fail: true, ..self.step(remove, Phase::Rollback, None) },
             self.compose(service, &["up", "-d", "--no-build", "--force-recreate"], Phase::Rollback),
         ]
     }
@@ -64,8 +68,9 @@ impl Maker<'_> {
         let step = if named.is_empty() {
             self.compose(service, &["ps", "-a", "-q"], Phase::Fetch)
         } else {
-            let ids = [&["docker", "inspect", "--type", "container", "--format", "{{.Id}}"], &named[..]].concat();
-            self.step(words(&ids), Phase::Fetch, None)
+            let mut argv = words(&["docker", "ps", "--all", "--quiet", "--no-trunc"]);
+            argv.extend(named.iter().flat_map(|name| ["--filter".to_owned(), name_filter(name)]));
+            self.step(argv, Phase::Fetch, None)
         };
         self.ask(What::Containers, step)
     }

@@ -78,8 +78,10 @@ pub mod name {
     pub const NUMBER: &str = "<n>";
     /// The images that the project needs and does not build.
     pub const IMAGES: &str = "<images>";
-    /// A service of the stack; its step is run once for each.
+    /// A service of the stack, or one of the project whose image is pulled; its step is run once for each.
     pub const SERVICE: &str = "<service>";
+    /// A container whose service the project did not have before; its step is run once for each.
+    pub const CONTAINER_ADDED: &str = "<container-added>";
     /// What the project's Compose file is called, where it lies on another machine.
     pub const COMPOSE_FILE: &str = "<compose-file>";
 }
@@ -115,6 +117,11 @@ impl Step {
     /// Returns whether a word of the command holds this name.
     pub fn names(&self, name: &str) -> bool {
         self.named && self.argv.iter().any(|word| word.contains(name))
+    }
+
+    /// Returns whether it brings the repository to a commit.
+    pub fn fetches_commit(&self) -> bool {
+        self.phase == Phase::Fetch && self.argv.iter().any(|word| word == "git")
     }
 
     /// Returns whether what it does depends on a project's rendered config.

@@ -159,9 +159,11 @@ pub const PAGES: &[Page] = &[
             "What a service depends on (`depends_on`) runs before it, across nodes, where both are approved; what depends on \
              an action that failed stays approved, and so do the other actions of a node that could not be reached. Where \
              `policy.windows` names a node, its actions run only within one of these windows, in the `zone` given (a name such as `Europe/Warsaw`, whose rules come from the system's tzdata; default UTC); the pass says from when on.",
-            "A redeploy of a Compose project fetches before it disturbs: the commit, the images, the build. A registry that is \
-             down is no failure where the images are on the node already. Where something cannot be had, the action fails with \
-             `fetch_failed` and what runs goes on running. docker-compose 1 is refused on Docker 25 and newer, where it fails \
+            "A redeploy of a Compose project fetches before it disturbs: the commit, the images, the build. Where something \
+             cannot be had, the action fails with `fetch_failed` and what runs goes on running; so it does where an image that \
+             once came from a registry cannot be asked for there. One that was built or loaded on the node, or that its \
+             registry does not have, is taken as it is, with the hint `images_not_pulled`; `pull_policy: never` says that \
+             there is no registry to ask. docker-compose 1 is refused on Docker 25 and newer, where it fails \
              to recreate containers (`compose_too_old`).",
             "The plan is made again from `hosts/` and compared with the one that was approved. If they differ, nothing runs \
              and the action fails with `plan_changed_since_approval`. Of the action file nothing else is taken.",
@@ -169,11 +171,15 @@ pub const PAGES: &[Page] = &[
              completed only when the service was healthy without a break for `min_healthy` within `healthy_deadline`; the \
              result of the check is also written as an event. Without a `check:`, the engine is asked: containers have to run, \
              and be healthy where they have a health check, without being started again; a unit of systemd has to be active, \
-             a stack's services to have their replicas. Where health does not come, the last \
-             lines of the containers' logs are in the result.",
-            "`on_failure: rollback` then restores the commit (`git reset --keep`) and the images that ran before, once. The \
-             images are kept under the names `hlctl-before/SERVICE:N`, so that no clean-up takes them. The result says \
-             `rolled_back`, `nothing_to_roll_back_to`, or fails with `rollback_failed`.",
+             a stack's services to have their replicas. What gives no answer is not known, and not healthy. Beside a \
+             `check:`, the containers or the unit have to run, and a restart of them starts `min_healthy` anew. Where health \
+             does not come, the last lines of the containers' logs are in the result.",
+            "`on_failure: rollback` then restores the commit (`git reset --keep`) and the images that ran before, once, and \
+             removes the containers of services that the project did not have before. The images are kept under the names \
+             `hlctl-before/SERVICE:N`, so that no clean-up takes them. The result says `rolled_back`, \
+             `nothing_to_roll_back_to`, or fails with `rollback_failed`. Where the node or the executor went away after \
+             something was changed, it says `not_rolled_back` and what ran before; the next attempt goes back to that. \
+             Without an answer to what runs, nothing is begun.",
             "An executor that died leaves its action in `running/`. The next pass ends what is left of it and moves the \
              action to `failed/` with the reason `executor_interrupted`; it is never run again without a new approval.",
         ],
