@@ -4,6 +4,7 @@
 #[path = "../needs/mod.rs"]
 mod needs;
 mod changed;
+mod commits;
 mod kills;
 mod lab;
 #[path = "../manager/mod.rs"]
