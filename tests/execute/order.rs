@@ -81,6 +81,51 @@ fn approved_actions_wait_for_their_window() {
 }
 
 #[test]
+fn a_window_knows_its_node_by_each_name_and_one_for_no_node_is_said_in_each_pass() {
+    let never = |node: &str| {
+        // It is open for a minute, some day in the week that is not today's or tomorrow's.
+        let output = std::process::Command::new("date").args(["-u", "-d", "+3 days", "+%a"]).output().unwrap();
+        let day = String::from_utf8(output.stdout).unwrap().trim().to_lowercase();
+        format!("policy:\n  windows:\n  - {{nodes: [{node}], from: \"02:00\", to: \"02:01\", days: [{day}]}}\n")
+    };
+    let lab = Lab::new("[]");
+    let one = format!("[{}]", service("web", "true", ""));
+    lab.host("box", "connection: local\naliases: [node-1]", &one);
+    lab.approve(&["box/web"]);
+    let with_map = |argv: &[&str]| {
+        let output = lab.command(argv).env("NODE_ALIAS_MAP", r#"{"node-2":"box"}"#).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for name in ["box", "node-1", "node-2"] {
+        lab.config(&never(name));
+        for argv in [&["execute", "--dry-run"][..], &["execute"], &["check"]] {
+            let (code, said) = with_map(argv);
+            assert!(code == Some(0) && !said.contains("windows"), "{name} {argv:?}: {said}");
+        }
+        assert_eq!(lab.show("redeploy-box-web")["state"], "approved", "{name}");
+    }
+    // A broken host may have any alias. It waits in any case.
+    std::fs::write(lab.path("hosts/box/host.yaml"), "aliases: [").unwrap();
+    lab.config(&never("node-3"));
+    let (code, said) = with_map(&["execute"]);
+    assert!(code == Some(1) && !said.contains("node-3"), "{said}");
+    assert_eq!(lab.show("redeploy-box-web")["state"], "approved");
+    lab.host("box", "connection: local", &one);
+    lab.config(&never("bxo"));
+    for argv in [&["execute", "--dry-run"][..], &["check"], &["execute"]] {
+        let (code, said) = with_map(argv);
+        let expected = "config.yaml: line 3, column 14: `policy.windows` names bxo, which is no node of hosts/";
+        assert!(code == Some(1) && said.contains(expected) && said.contains("did you mean `box`?"), "{argv:?}: {said}");
+    }
+    assert_eq!(
+        lab.show("redeploy-box-web")["state"],
+        "completed",
+        "no node waits for a window that is none of its own"
+    );
+    assert_eq!(lab.json(&["status"])["passes"]["execute"]["ok"], false);
+}
+
+#[test]
 fn a_roll_back_that_a_runtime_does_not_have_is_said_to_be_missing() {
     let lab =
         Lab::new(&format!("[{}]", service("web", "exit 3", ", check: {command: [\"true\"]}, on_failure: rollback")));
