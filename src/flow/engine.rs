@@ -175,24 +175,37 @@ pub fn update_trouble(json: &str) -> Option<String> {
     })
 }
 
+#[derive(serde::Deserialize)]
+struct Config {
+    #[serde(default)]
+    services: std::collections::BTreeMap<String, ConfigService>,
+}
+
+#[derive(serde::Deserialize)]
+struct ConfigService {
+    image: Option<String>,
+    build: Option<serde_yaml::Value>,
+    #[serde(default)]
+    profiles: Vec<String>,
+}
+
 /// Returns the images that a rendered Compose config needs and does not build. What only a profile starts is left to
 /// Compose.
 pub fn images(config: &str) -> Vec<String> {
-    #[derive(serde::Deserialize)]
-    struct Config {
-        #[serde(default)]
-        services: std::collections::BTreeMap<String, Service>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Service {
-        image: Option<String>,
-        build: Option<serde_yaml::Value>,
-        #[serde(default)]
-        profiles: Vec<String>,
-    }
     let Ok(config) = serde_yaml::from_str::<Config>(config) else { return Vec::new() };
     let pulled = config.services.into_values().filter(|s| s.build.is_none() && s.profiles.is_empty());
-    let mut images: Vec<String> = pulled.filter_map(|s| s.image).filter(|i| !i.starts_with('-')).collect();
+    names_of(pulled)
+}
+
+/// Returns all images that a rendered Compose config names, and whether each of its services names one.
+pub fn named_images(config: &str) -> (Vec<String>, bool) {
+    let Ok(config) = serde_yaml::from_str::<Config>(config) else { return (Vec::new(), false) };
+    let is_whole = config.services.values().all(|s| s.image.is_some());
+    (names_of(config.services.into_values()), is_whole)
+}
+
+fn names_of(services: impl Iterator<Item = ConfigService>) -> Vec<String> {
+    let mut images: Vec<String> = services.filter_map(|s| s.image).filter(|i| !i.starts_with('-')).collect();
     sort::by(&mut images, Ord::cmp);
     images.dedup();
     images

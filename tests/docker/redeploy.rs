@@ -252,6 +252,42 @@ fn what_has_changed_in_the_rendered_config_is_shown_and_a_change_after_the_appro
 }
 
 #[test]
+fn images_that_are_others_than_those_that_run_are_shown_and_change_no_digest() {
+    let Some(lab) = Lab::new(QUICK) else { return };
+    let done = lab.act("redeploy");
+    assert_eq!(done["state"], "completed", "{done} {}", lab.log("redeploy"));
+    let id = lab.id("redeploy");
+    lab.hlctl_ok(&["request", "redeploy", "box", &lab.service]);
+    let name = format!("{}:latest", lab.service);
+    let image = || lab.docker(&["image", "inspect", "--format", "{{.Id}}", &name]).trim().to_owned();
+    let planned = || lab.json(&["plan", &id])["plans"][0].clone();
+    let (before, first) = (planned(), image());
+    let same = serde_json::json!([{"name": name, "deployed": first, "now": first}]);
+    assert_eq!(before["images"], same, "{before}");
+    assert!(lab.hlctl_ok(&["show", &id]).contains(&format!("the image {name} has not changed: ")));
+
+    let file = lab.project().join("version");
+    write(&file, "other");
+    lab.compose(&["build"]);
+    write(&file, "one");
+    let second = image();
+    assert_ne!(first, second);
+    let after = planned();
+    assert_eq!((&after["images"][0]["deployed"], &after["images"][0]["now"]), (&first.into(), &second.into()));
+    assert_eq!(after["plan"]["digest"], before["plan"]["digest"]);
+    let text = lab.hlctl_ok(&["show", &id]);
+    assert!(text.contains(&format!("the image {name} has changed: ")), "{text}");
+
+    let away = lab.command(&["plan", &id]).env("DOCKER_HOST", "unix:///nowhere.sock").output().unwrap();
+    let text = String::from_utf8(away.stdout).unwrap();
+    assert!(away.status.success() && !text.contains("the image"), "{text}");
+
+    let file = lab.project().join("docker-compose.yml");
+    write(&file, &std::fs::read_to_string(&file).unwrap().replace(":latest", ":none"));
+    assert!(lab.hlctl_ok(&["plan", &id]).contains(&format!("the image {}:none is new and not here yet", lab.service)));
+}
+
+#[test]
 fn a_redeploy_is_not_refused_for_what_it_pulls_itself_nor_for_what_another_of_its_pass_pulled() {
     let Some(lab) = Lab::new(QUICK) else { return };
     lab.compose(&["up", "-d", "--build"]);

@@ -130,7 +130,9 @@ pub const PAGES: &[Page] = &[
              and the pass that executes it is refused; what a redeploy itself pulls is not such a change. Values that both \
              have to see belong into `.env`.",
             "Where a redeploy was executed before, `plan` and `show` have this machine render the config (other nodes with \
-             `--fetch` only) and print how it differs from the one that was deployed last, without the values of secrets.",
+             `--fetch` only) and print how it differs from the one that was deployed last, without the values of secrets; \
+             and of its images, whether those that the engine has now are those that run. What a pull or a build would \
+             bring is not known before, and none of this is part of the digest.",
         ],
         examples: &[
             ("What would happen on one node:", &["hlctl plan --node piha"]),
