@@ -61,6 +61,11 @@ fn an_action_that_is_needed_again_and_again_is_flapping() {
     assert_eq!(report["approved"].as_array().unwrap().len(), 0, "{report}");
     let hints = lab.show(ID)["hints"].to_string();
     assert!(hints.contains("flapping: needed 3 times within 1h"), "{hints}");
+    let shown = lab.show(ID);
+    assert_eq!(shown["flapping"].as_array().unwrap().len(), 3, "{shown}");
+    let times: Vec<&str> = shown["flapping"].as_array().unwrap().iter().map(|at| at.as_str().unwrap()).collect();
+    let line = format!("flapping: {ID} was needed at {}\n", times.join(", "));
+    assert!(lab.ok(&["show", ID]).contains(&line), "{line}");
     let status = lab.json(&["status"]);
     assert_eq!(status["flapping"][0]["queued"].as_array().unwrap().len(), 3, "{status}");
     assert!(lab.ok(&["digest"]).contains("Flapping"));
