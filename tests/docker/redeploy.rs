@@ -108,21 +108,23 @@ fn a_remote_a_work_tree_or_a_branch_that_does_not_follow_leaves_what_runs_as_it_
     lab.commit("two", SERVES);
     write(&lab.project().join("version"), "edited by hand");
     failed("would be overwritten");
-    lab.git(&[
-        "-C",
-        lab.path("repo").to_str().unwrap(),
-        "-c",
-        "user.name=t",
-        "-c",
-        "user.email=t@t",
-        "commit",
-        "-qam",
-        "local",
-    ]);
+    // A clean work tree, a commit of its own, and nothing that could not be merged.
+    let repo = lab.path("repo");
+    let git = |argv: &[&str]| lab.git(&[&["-C", repo.to_str().unwrap()], argv].concat());
+    git(&["checkout", "-q", "--", "."]);
+    write(&repo.join("local"), "a file of its own");
+    git(&["add", "local"]);
+    git(&["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "local"]);
+    assert_eq!(git(&["status", "--porcelain"]), "");
     let head = lab.head();
     let done = lab.act("redeploy");
-    assert_eq!(done["result"]["reason"], "fetch_failed", "{done}");
-    assert_eq!((lab.head(), lab.container()), (head, container));
+    assert_eq!(
+        (&done["result"]["reason"], &done["result"]["failed_step"]),
+        (&"fetch_failed".into(), &1.into()),
+        "{done}"
+    );
+    assert!(lab.log("redeploy").to_lowercase().contains("fast-forward"), "{}", lab.log("redeploy"));
+    assert_eq!((lab.head(), lab.container()), (head, container), "{done}");
 }
 
 #[test]

@@ -19,6 +19,32 @@ fn a_dependency_runs_before_what_depends_on_it_on_another_node() {
 }
 
 #[test]
+fn nodes_run_side_by_side_and_the_actions_of_one_after_each_other() {
+    let lab = Lab::new("[]");
+    let at = |name: &str| lab.path(name).display().to_string();
+    // Each of the first two ends only once the other one runs, too.
+    let meets = |own: &str, other: &str| {
+        let script = format!("touch {}; until [ -e {} ]; do sleep 0.05; done", at(own), at(other));
+        service("meets", &script, ", timeout: 60s")
+    };
+    // Whoever finds the folder there is not alone on the node.
+    let alone = |name: &str| service(name, &format!("mkdir {0} && sleep 0.2 && rmdir {0}", at("alone")), "");
+    let local = "connection: local";
+    lab.host("box", local, &format!("[{}, {}, {}]", meets("one", "two"), alone("first"), alone("second")));
+    lab.host("cellar", local, &format!("[{}]", meets("two", "one")));
+    lab.approve(&["box/meets", "cellar/meets", "box/first", "box/second"]);
+    lab.ok(&["execute", "--jobs", "2"]);
+    for id in ["redeploy-box-meets", "redeploy-cellar-meets", "redeploy-box-first", "redeploy-box-second"] {
+        assert_eq!(lab.show(id)["state"], "completed", "{id}");
+    }
+    // With one job no two nodes are worked on at once.
+    lab.host("box", local, &format!("[{}]", alone("first")));
+    lab.host("cellar", local, &format!("[{}]", alone("first")));
+    lab.approve(&["box/first", "cellar/first"]);
+    lab.ok(&["execute", "--jobs", "1"]);
+}
+
+#[test]
 fn what_depends_on_a_failed_action_stays_approved() {
     let lab = Lab::new("[]");
     let services = [
