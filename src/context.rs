@@ -1,11 +1,14 @@
 //! What a verb needs to know about the world outside the root: paths, people, the clock. `main` reads all of it
 //! once; nobody else asks the environment.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::fail::{Advised, Result, fail};
 use crate::flow::desired::{self, Desired};
 use crate::flow::name::NodeName;
+use crate::flow::project::Environment;
 use crate::flow::sort;
 use crate::flow::time::{Clock, Stamp};
 use crate::store::root::Root;
@@ -33,10 +36,12 @@ pub struct Context {
     pub secrets: Vec<String>,
     /// The home of the user who runs this.
     pub home: Option<PathBuf>,
+    /// All of the environment: Compose renders its configs with it.
+    pub environment: Arc<Environment>,
     /// This program's own file.
     pub exe: PathBuf,
     /// The socket that the service manager listens on for `serve`, if it does.
-    pub socket: Option<std::sync::Arc<std::net::TcpListener>>,
+    pub socket: Option<Arc<std::net::TcpListener>>,
     /// `CONTROL_PLANE_URL` as it was given.
     pub control_plane: Option<String>,
     /// Where the service manager has put this unit's credentials.
@@ -94,8 +99,11 @@ impl Context {
     /// Reads the desired state, aliases of the environment included; a wrong alias map is an error before
     /// anything is written.
     pub fn desired(&self) -> Result<Desired> {
-        let mut desired =
-            Desired::assemble(hosts::read(&self.hosts_path(), self.this_node.as_ref(), self.project_home().as_deref()));
+        let home = self.project_home();
+        let environment = self.project_environment(home.as_deref());
+        let here =
+            hosts::Here { node: self.this_node.as_ref(), home: home.as_deref(), environment: environment.as_ref() };
+        let mut desired = Desired::assemble(hosts::read(&self.hosts_path(), here));
         if let Some(map) = &self.alias_map {
             desired::add_alias_map(&mut desired, map)
                 .map_err(|e| fail(e, "set it to an object such as {\"node-2\":\"piha\"}, or unset it"))?;
@@ -123,6 +131,20 @@ impl Context {
     fn project_home(&self) -> Option<PathBuf> {
         let owner = Root::open(&self.root).ok().and_then(|root| root.owner()).filter(|(uid, _)| *uid != 0);
         owner.map_or_else(|| self.home(), |(uid, _)| people::home(uid))
+    }
+
+    /// Returns the environment in which the Compose projects of this machine are looked at: behind sudo with the home of
+    /// the root's owner.
+    fn project_environment(&self, home: Option<&Path>) -> Cow<'_, Environment> {
+        let is_another = home.is_some() && home != self.home().as_deref();
+        match home.filter(|_| is_another && rustix::process::geteuid().is_root()) {
+            Some(home) => {
+                let mut environment = Environment::clone(&self.environment);
+                environment.insert("HOME".into(), home.to_string_lossy().into_owned());
+                Cow::Owned(environment)
+            }
+            None => Cow::Borrowed(&self.environment),
+        }
     }
 
     /// Returns a path as it is shown: below the root without the root.

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use hlctl::cli::{Cli, ColorWhen, Command};
 use hlctl::context::{Context, DEFAULT_ROOT, Output};
 use hlctl::fail::fail;
+use hlctl::flow::mask::is_secret;
 use hlctl::flow::name::NodeName;
+use hlctl::flow::project::Environment;
 use hlctl::flow::time::{Clock, Stamp};
 
 fn main() -> ExitCode {
@@ -44,17 +46,15 @@ mod surroundings {
         std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from)
     }
 
-    /// Returns the values of variables named like a secret, those of at least six characters.
-    pub fn secrets() -> Vec<String> {
+    /// Returns all of the environment that is text.
+    pub fn environment() -> Environment {
         std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .filter(|(name, value)| hlctl::flow::mask::is_secret(name, value))
-            .map(|(_, value)| value)
             .collect()
     }
 }
 
-use surroundings::{now, path, secrets, var, wants_backtrace};
+use surroundings::{environment, now, path, var, wants_backtrace};
 
 /// Returns the surroundings, and what is wrong with them.
 fn context(cli: &Cli) -> (Context, Option<color_eyre::Report>) {
@@ -68,6 +68,9 @@ fn context(cli: &Cli) -> (Context, Option<color_eyre::Report>) {
     };
     let this_node = cli.node.clone().or(named);
     let host_name = || rustix::system::uname().nodename().to_string_lossy().parse().ok();
+    let environment = environment();
+    // The values of variables named like a secret, those of at least six characters.
+    let secrets = environment.iter().filter(|(name, value)| is_secret(name, value)).map(|(_, v)| v.clone()).collect();
     let context = Context {
         root: root.unwrap_or_else(|| DEFAULT_ROOT.into()),
         hosts: global.hosts.clone().or_else(|| path("HLCTL_HOSTS")),
@@ -75,8 +78,9 @@ fn context(cli: &Cli) -> (Context, Option<color_eyre::Report>) {
         alias_map: var("NODE_ALIAS_MAP"),
         sudo_user: var("SUDO_USER"),
         peer: var("SSH_CONNECTION").and_then(|c| c.split_whitespace().next().map(str::to_owned)),
-        secrets: secrets(),
+        secrets,
         home: path("HOME"),
+        environment: Arc::new(environment),
         // Names this very program even after its file was replaced by an upgrade.
         exe: "/proc/self/exe".into(),
         socket: match cli.command {

@@ -38,6 +38,7 @@ fn context(root: &Path) -> Context {
         peer: None,
         secrets: Vec::new(),
         home: None,
+        environment: Default::default(),
         exe: "hlctl".into(),
         socket: None,
         control_plane: None,

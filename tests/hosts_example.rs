@@ -7,10 +7,12 @@ use hlctl::flow::desired::{Connection, Desired, Wanted};
 use hlctl::flow::hostfile::Runtime;
 use hlctl::flow::name::{NodeName, ServiceName};
 use hlctl::flow::plan::Plan;
+use hlctl::flow::project::Environment;
 use hlctl::store::hosts;
 
 fn desired() -> Desired {
-    Desired::assemble(hosts::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("hosts"), None, None))
+    let here = hosts::Here { node: None, home: None, environment: &Environment::default() };
+    Desired::assemble(hosts::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("hosts"), here))
 }
 
 fn node(name: &str) -> NodeName {

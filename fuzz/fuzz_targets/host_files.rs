@@ -6,6 +6,7 @@ use hlctl::flow::action::ActionType;
 use hlctl::flow::desired::{Desired, HostError};
 use hlctl::flow::hostfile;
 use hlctl::flow::plan::Plan;
+use hlctl::flow::project::Environment;
 use hlctl::flow::yaml::YamlError;
 use hlctl::store::hosts;
 use hlctl::store::root::Root;
@@ -44,7 +45,8 @@ fuzz_target!(|bytes: &[u8]| {
         let root = Root::open(dir.path()).expect("the root is there");
         has_place(hlctl::store::config::read(&root).err().map(|e| e.error));
         let node = "piha".parse().expect("a name");
-        let desired = Desired::assemble(hosts::read(&dir.path().join("hosts"), Some(&node), None));
+        let here = hosts::Here { node: Some(&node), home: None, environment: &Environment::default() };
+        let desired = Desired::assemble(hosts::read(&dir.path().join("hosts"), here));
         let errors = desired.errors().map(HostError::to_string).count();
         assert_eq!(errors == 0, desired.hosts.contains_key(&node), "neither a host nor an error");
         for host in desired.hosts.values() {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::plan::{self, Planned};
+use super::status;
 use crate::cli;
 use crate::context::Context;
 use crate::fail::{Advised, Result};
@@ -10,7 +11,9 @@ use crate::flow::action::raw;
 use crate::flow::fields::Fields;
 use crate::flow::lifecycle::State;
 use crate::flow::sort;
+use crate::flow::status::Flapping;
 use crate::flow::time::Stamp;
+use crate::store;
 use crate::store::actions::{self, Entry, Invalid};
 use crate::store::transition::NotDone;
 
@@ -61,6 +64,8 @@ pub struct ShowReport {
     pub action: Fields,
     /// Its plan as it is now.
     pub planned: Option<Planned>,
+    /// When it was queued, where that is so often within the window that it is flapping.
+    pub flapping: Option<Flapping>,
     /// How many older records of the ID there are in `actions/history/`.
     pub older: usize,
     /// The same as a value.
@@ -74,6 +79,9 @@ impl Serialize for ShowReport {
         let mut fields = self.action.clone();
         fields.set("planned", raw(&self.planned));
         fields.set("older", raw(&self.older));
+        if let Some(flapping) = &self.flapping {
+            fields.set("flapping", raw(&flapping.queued));
+        }
         fields.serialize(output)
     }
 }
@@ -95,5 +103,8 @@ pub fn show(cx: &Context, args: &cli::Show) -> Result<ShowReport> {
         _ => None,
     };
     let older = actions::older(&root, &args.id);
-    Ok(ShowReport { action: with_state(&entry), planned, older, entry, now: cx.now() })
+    // What is wrong with the settings, the passes say.
+    let config = store::config::read(&root).unwrap_or_default();
+    let flapping = status::flapping_of(&root, args.id.clone(), &config, cx.now());
+    Ok(ShowReport { action: with_state(&entry), planned, flapping, older, entry, now: cx.now() })
 }

@@ -9,6 +9,7 @@ use crate::flow::desired::{Desired, Host};
 use crate::flow::hostfile::{OnFailure, Runtime, Service};
 use crate::flow::plan::{Phase, Plan};
 use crate::store;
+use crate::store::config::ConfigError;
 use crate::store::root::Root;
 
 /// What was found.
@@ -28,11 +29,9 @@ pub struct CheckReport {
 pub fn run(cx: &Context) -> Result<CheckReport> {
     let mut report = CheckReport::default();
     // Host files can be linted where there is no root: in a checkout, before they are deployed.
-    if let Ok(root) = Root::open(&cx.root)
-        && let Err(e) = store::config::read(&root)
-    {
-        report.errors.push(format!("{e} ({})", e.advice()));
-    }
+    let root = Root::open(&cx.root).ok();
+    let mut say = |e: &ConfigError| report.errors.push(format!("{e} ({})", e.advice()));
+    let config = root.as_ref().and_then(|root| store::config::read(root).inspect_err(&mut say).ok());
     let desired = match cx.desired() {
         Ok(desired) => desired,
         Err(e) => {
@@ -41,6 +40,10 @@ pub fn run(cx: &Context) -> Result<CheckReport> {
             plain.desired()?
         }
     };
+    for (root, config) in root.iter().zip(&config) {
+        let unknown = store::config::unknown_nodes(root, config, &desired);
+        report.errors.extend(unknown.iter().map(|(_, e)| format!("{e} ({})", e.advice())));
+    }
     report.errors.extend(desired.errors().map(super::queue::host_error));
     report.hosts = desired.hosts.len();
     report.services = desired.hosts.values().map(|h| h.services.len()).sum();

@@ -9,7 +9,7 @@ use crate::cli;
 use crate::context::Context;
 use crate::fail::{Advised, Result};
 use crate::flow::action::ActionId;
-use crate::flow::config::Config;
+use crate::flow::config::{Config, PolicyKey};
 use crate::flow::desired::Desired;
 use crate::flow::lifecycle::State;
 use crate::flow::plan::Plan;
@@ -114,10 +114,11 @@ fn execute(cx: &Context, root: &Root, jobs: u16, say: Say<'_>) -> Result<Execute
     if listing.entries.is_empty() && listing.invalid.is_empty() {
         return Ok(ExecuteReport::default());
     }
-    let config = store::config::read(root).advised()?;
     let desired = cx.desired()?;
+    let (config, errors) = settings(root, &desired)?;
     let cx = &cx.knowing(&desired);
     let shared = Shared { cx, root, desired: &desired, config: &config, say, report: Mutex::default() };
+    shared.report(|r| r.errors = errors);
     shared.report(|r| r.errors.extend(listing.invalid.iter().map(|i| format!("not an action: {i}"))));
     let ready = settled(&shared, listing)?;
     let (running, approved): (Vec<Entry>, Vec<Entry>) = ready.into_iter().partition(|e| e.state == State::Running);
@@ -134,6 +135,17 @@ fn execute(cx: &Context, root: &Root, jobs: u16, say: Say<'_>) -> Result<Execute
     });
     shared.report(|r| r.left.extend(turns.left()));
     Ok(shared.report.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+}
+
+/// Returns the settings, and what is said of windows for nodes that there are not: what such a one was meant for runs at
+/// any time. Whose a name is that a broken host may have as an alias is not known, and its actions wait in any case.
+fn settings(root: &Root, desired: &Desired) -> Result<(Config, Vec<String>)> {
+    let mut config = store::config::read(root).advised()?;
+    let unknown = store::config::unknown_nodes(root, &config, desired);
+    let of_windows = unknown.iter().filter(|(key, _)| *key == PolicyKey::Windows);
+    let errors = of_windows.map(|(_, e)| format!("{e}: this window holds nothing\nhelp: {}", e.advice())).collect();
+    config.policy = config.policy.with_names_of(desired);
+    Ok((config, errors))
 }
 
 /// Returns the entries that may be dealt with: not those that stand in two states, and each with what a hand did
@@ -179,9 +191,9 @@ fn steps(plan: &Plan) -> String {
 /// Says what a pass would do, and does nothing.
 fn preview(cx: &Context, root: &Root) -> Result<ExecuteReport> {
     let desired = cx.desired()?;
-    let config = store::config::read(root).advised()?;
+    let (config, errors) = settings(root, &desired)?;
     let listing = actions::list(root, &[State::Approved])?;
-    let mut report = ExecuteReport { dry_run: true, ..ExecuteReport::default() };
+    let mut report = ExecuteReport { dry_run: true, errors, ..ExecuteReport::default() };
     report.errors.extend(listing.invalid.iter().map(|i| format!("not an action: {i}")));
     let mut entries = listing.entries;
     sort::by(&mut entries, |a, b| (a.since(), &a.action.id).cmp(&(b.since(), &b.action.id)));

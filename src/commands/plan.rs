@@ -17,9 +17,11 @@ use crate::flow::reconcile;
 use crate::store::actions::{self, Entry};
 use crate::store::transition::NotDone;
 use config::ConfigChange;
+use images::ImageChange;
 
 pub mod config;
 mod fetch;
+pub mod images;
 
 /// The plans.
 #[derive(Debug, Serialize)]
@@ -45,6 +47,9 @@ pub struct Planned {
     /// What has changed in the rendered Compose config since the last redeploy, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<ConfigChange>,
+    /// The images that would be used as they are now, beside those that the last redeploy used, where that is known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<ImageChange>,
     /// The digest that an approval has pinned, where it is another than the plan's.
     pub pinned: Option<String>,
 }
@@ -102,8 +107,10 @@ fn make(cx: &Context, desired: &Desired, args: &cli::PlanArgs, with_changes: boo
         let pinned =
             action.plan_digest.clone().filter(|pin| entry.state == State::Approved && now.as_ref() != Some(pin));
         let change = |plan: &Plan| config::change(cx, &root, entry, plan, args.fetch);
+        let (config, images) = made.as_ref().ok().filter(|_| with_changes).and_then(change).unzip();
         Planned {
-            config: made.as_ref().ok().filter(|_| with_changes).and_then(change),
+            config,
+            images: images.unwrap_or_default(),
             id: action.id.clone(),
             state: entry.state,
             error: made.as_ref().err().map(ToString::to_string).or_else(|| failed.get(&action.id).cloned()),

@@ -53,8 +53,9 @@ pub struct ReconcileReport {
 pub fn run(cx: &Context, args: &cli::Reconcile) -> Result<ReconcileReport> {
     let root = cx.root()?;
     queue::refuse_mirror(&root)?;
-    let config = store::config::read(&root).advised()?;
+    let mut config = store::config::read(&root).advised()?;
     let desired = cx.desired()?;
+    config.policy = config.policy.with_names_of(&desired);
     let cx = &cx.knowing(&desired);
     if args.dry_run {
         return Ok(reconcile(cx, &root, &config, &desired, true)?.report);

@@ -65,15 +65,16 @@ pub fn of(cx: &Context, desired: &Desired) -> Result<Summary> {
 fn flapping(root: &Root, drift: &[DriftRow], live: &Listing, config: &Config, now: Stamp) -> Vec<Flapping> {
     let of_drift = drift.iter().filter_map(|row| row.action.as_ref()?.parse::<ActionId>().ok());
     let ids: BTreeSet<ActionId> = of_drift.chain(live.entries.iter().map(|e| e.action.id.clone())).collect();
-    let window = config.flap_window;
-    let since = now.plus_millis(-i64::try_from(window.as_millis()).unwrap_or(i64::MAX));
-    let of = |id: ActionId| {
-        let mut queued = store::actions::past(root, &id, since).queued;
-        queued.retain(|at| *at > since);
-        sort::by(&mut queued, Ord::cmp);
-        (queued.len() >= FLAPS).then_some(Flapping { id, queued })
-    };
-    ids.into_iter().filter_map(of).collect()
+    ids.into_iter().filter_map(|id| flapping_of(root, id, config, now)).collect()
+}
+
+/// Returns when an action was queued within the window, where that is so often that it is flapping.
+pub fn flapping_of(root: &Root, id: ActionId, config: &Config, now: Stamp) -> Option<Flapping> {
+    let since = now.plus_millis(-i64::try_from(config.flap_window.as_millis()).unwrap_or(i64::MAX));
+    let mut queued = store::actions::past(root, &id, since).queued;
+    queued.retain(|at| *at > since);
+    sort::by(&mut queued, Ord::cmp);
+    (queued.len() >= FLAPS).then_some(Flapping { id, queued })
 }
 
 /// An action that has ended since the last reconcile is no longer the answer to its drift: says how long it holds

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tz::TimeZoneSettings;
 
 use super::action::{ActionType, Risk};
+use super::desired::Desired;
 use super::name::{NodeName, ServiceName};
 use super::yaml::{self, YamlError};
 
@@ -76,6 +77,57 @@ pub struct Policy {
     pub auto_approve: Vec<AutoApprove>,
     /// When approved actions run; without one, at once.
     pub windows: Vec<Window>,
+}
+
+impl Policy {
+    /// Returns it with the canonical names of its nodes.
+    pub fn with_names_of(mut self, desired: &Desired) -> Policy {
+        let rules = self.auto_approve.iter_mut().map(|rule| &mut rule.nodes);
+        for node in rules.chain(self.windows.iter_mut().map(|window| &mut window.nodes)).flatten() {
+            *node = desired.canonical(node);
+        }
+        self
+    }
+
+    /// Returns the nodes that the rules of automatic approval name, and those that the windows do.
+    pub fn nodes(&self) -> impl Iterator<Item = (PolicyKey, &NodeName)> {
+        let rules = self.auto_approve.iter().flat_map(|rule| &rule.nodes).map(|node| (PolicyKey::AutoApprove, node));
+        rules.chain(self.windows.iter().flat_map(|window| &window.nodes).map(|node| (PolicyKey::Windows, node)))
+    }
+}
+
+/// What in the policy names nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicyKey {
+    /// `auto_approve`.
+    AutoApprove,
+    /// `windows`.
+    Windows,
+}
+
+impl PolicyKey {
+    /// Returns it as it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AutoApprove => "auto_approve",
+            Self::Windows => "windows",
+        }
+    }
+}
+
+/// Returns what is said of the nodes in the policy that there are not; of one that may be another's alias nothing is
+/// known.
+pub fn unknown_nodes(text: &str, policy: &Policy, desired: &Desired) -> Vec<(PolicyKey, YamlError)> {
+    let is_unknown = |node: &NodeName| desired.host(&desired.canonical(node)) == Ok(None);
+    let known = || desired.hosts.keys().map(NodeName::as_str).chain(desired.aliases.keys().map(String::as_str));
+    let say = |(key, node): (PolicyKey, &NodeName)| {
+        let (line, column) = yaml::place_of(text, key.as_str(), node.as_str());
+        let message = format!("`policy.{}` names {node}, which is no node of hosts/", key.as_str());
+        let nearest = yaml::nearest(node.as_str(), known()).map(|known| format!("did you mean `{known}`?"));
+        let advice = nearest.or_else(|| Some("name a folder of hosts/, or an alias".to_owned()));
+        (key, YamlError { line, column, message, advice })
+    };
+    policy.nodes().filter(|(_, node)| is_unknown(node)).map(say).collect()
 }
 
 /// A rule of automatic approval: all of what it names must fit.
@@ -288,8 +340,7 @@ pub fn parse(text: &str, zones: &TimeZoneSettings<'_>) -> Result<Config, YamlErr
 }
 
 fn unknown_zone(text: &str, name: &str) -> YamlError {
-    let mut places = text.lines().enumerate().filter_map(|(n, line)| Some((n + 1, line.find(name)? + 1)));
-    let (line, column) = places.next().unwrap_or((1, 1));
+    let (line, column) = yaml::place_of(text, "zone", name);
     let message = format!("{name:?} is not a time zone that this machine knows");
     let advice =
         "a name such as Europe/Warsaw needs the system's zones (Debian's tzdata); CET-1CEST,M3.5.0,M10.5.0/3 does not";

@@ -2,6 +2,7 @@
 //! clean-up freed. Reads words; runs nothing.
 
 use super::health::Health;
+use super::sort;
 
 /// A container at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -217,6 +218,22 @@ pub fn update_trouble(json: &str) -> Option<String> {
     })
 }
 
+#[derive(serde::Deserialize)]
+struct Config {
+    #[serde(default)]
+    services: std::collections::BTreeMap<String, ConfigService>,
+}
+
+#[derive(serde::Deserialize)]
+struct ConfigService {
+    image: Option<String>,
+    build: Option<serde_yaml::Value>,
+    #[serde(default)]
+    profiles: Vec<String>,
+    #[serde(default)]
+    pull_policy: String,
+}
+
 /// A service of a rendered Compose config whose image is not built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pulled {
@@ -231,20 +248,6 @@ pub struct Pulled {
 /// Returns what a rendered Compose config needs and does not build, each image once. What only other profiles than
 /// these start is left to Compose.
 pub fn pulled(config: &str, active: &[&str]) -> Vec<Pulled> {
-    #[derive(serde::Deserialize)]
-    struct Config {
-        #[serde(default)]
-        services: std::collections::BTreeMap<String, Service>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Service {
-        image: Option<String>,
-        build: Option<serde_yaml::Value>,
-        #[serde(default)]
-        profiles: Vec<String>,
-        #[serde(default)]
-        pull_policy: String,
-    }
     let Ok(config) = serde_yaml::from_str::<Config>(config) else { return Vec::new() };
     let mut all: Vec<Pulled> = Vec::new();
     for (service, settings) in config.services {
@@ -257,6 +260,17 @@ pub fn pulled(config: &str, active: &[&str]) -> Vec<Pulled> {
         }
     }
     all
+}
+
+/// Returns all images that a rendered Compose config names, and whether each of its services names one.
+pub fn named_images(config: &str) -> (Vec<String>, bool) {
+    let Ok(config) = serde_yaml::from_str::<Config>(config) else { return (Vec::new(), false) };
+    let is_whole = config.services.values().all(|s| s.image.is_some());
+    let mut images: Vec<String> =
+        config.services.into_values().filter_map(|s| s.image).filter(|image| !image.starts_with('-')).collect();
+    sort::by(&mut images, Ord::cmp);
+    images.dedup();
+    (images, is_whole)
 }
 
 /// Returns whether an image came from a registry under its name, by the digests that `docker image inspect` tells of

@@ -1,12 +1,20 @@
 //! A Compose project on this machine, as the files say from which Compose renders its config: what they hold, which
-//! others they name, and the secrets in them. Reads words; opens nothing.
+//! others they name, which variables they take from the environment, and the secrets in them. Reads words; opens
+//! nothing.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use serde_yaml::Value;
 
+use super::digest::sha256_hex;
 use super::mask::{MASK, SECRET_WORDS, is_secret, mask, secrets_of_env_file};
 use super::{diff, sort};
+pub use named::{Named, folder_of, join};
+pub use variables::{Environment, Variables};
+
+mod named;
+mod variables;
 
 /// What Compose looks for in a project's folder, in its order.
 pub const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
@@ -23,18 +31,20 @@ const MOST_LINES: usize = 500;
 pub struct Project {
     /// The name of its Compose file, where that is there.
     pub file: Option<String>,
+    /// The files that `COMPOSE_FILE` names instead.
+    pub files: Vec<String>,
     /// The files from which its config is rendered.
     pub sources: Vec<Source>,
     /// The secrets in them.
     pub secrets: Vec<String>,
 }
 
-/// One of a project's files.
+/// One of a project's files, or a variable that they take from the environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
-    /// Its path as seen from the project's folder.
+    /// Its path as seen from the project's folder; `$NAME` of a variable.
     pub path: String,
-    /// The sha256 of its bytes, or why there is none: `missing`, `unreadable`, `too_large`.
+    /// The sha256 of its bytes, or why there is none: `missing`, `unreadable`, `too_many`.
     pub sha256: String,
     /// What it says: a Compose file's lines, of a file of variables only their names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -50,6 +60,24 @@ pub enum Kind {
     Variables,
 }
 
+impl Source {
+    /// Returns a variable of the environment: what is shown is its name alone.
+    pub fn variable(name: &str, value: &str) -> Source {
+        Source { path: format!("${name}"), sha256: sha256_hex(format!("{name}={value}").as_bytes()), lines: Vec::new() }
+    }
+}
+
+/// What a file says.
+#[derive(Debug, Default)]
+pub struct Said {
+    /// The secret values in it.
+    pub secrets: Vec<String>,
+    /// The files that it names, from which its config is rendered as well.
+    pub named: Vec<Named>,
+    /// The variables that it takes from the environment, where that has them.
+    pub used: BTreeSet<String>,
+}
+
 impl Kind {
     /// Returns a file's lines as a plan may hold them.
     pub fn lines(self, text: &str) -> Vec<String> {
@@ -60,12 +88,32 @@ impl Kind {
         }
     }
 
-    /// Returns the secret values in a file.
-    pub fn secrets(self, text: &str) -> Vec<String> {
+    /// Returns what a file says.
+    pub fn read(self, text: &str, variables: &Variables<'_>) -> Said {
+        let mut said = Said { used: variables.used(text), ..Said::default() };
         match self {
-            Self::Compose => secrets_of_compose_file(text),
-            Self::Variables => secrets_of_env_file(text),
+            Self::Variables => {
+                said.secrets = secrets_of_env_file(text);
+                let bare = text.lines().filter(|line| !line.contains('=')).filter_map(variable);
+                said.used.extend(bare.filter(|name| variables.has(name)));
+            }
+            Self::Compose => {
+                let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+                let names_files = has(&named::WORDS);
+                let passes_on = has(&variables::WORDS) && variables.any_in(text);
+                // Most files say nothing of this, and need not be taken apart.
+                if !(names_files || passes_on || has(&SECRET_WORDS)) {
+                    return said;
+                }
+                let mut value = serde_yaml::from_str::<Value>(text).unwrap_or_default();
+                // What cannot be merged is an error to Compose, too.
+                let _ = value.apply_merge();
+                collect_secrets(&value, &mut said.secrets);
+                said.named = named::files(&value, variables);
+                variables.passed_on(&value, &mut said.used);
+            }
         }
+        said
     }
 }
 
@@ -76,19 +124,9 @@ fn variable(line: &str) -> Option<String> {
     (!name.is_empty() && !name.starts_with('#')).then(|| name.to_owned())
 }
 
-/// Returns the values of variables that are secret by their names. What is taken from elsewhere is no secret, and only
+/// Collects the values of variables that are secret by their names. What is taken from elsewhere is no secret, and only
 /// what looks like a variable counts, or half of Compose's own words would.
-fn secrets_of_compose_file(text: &str) -> Vec<String> {
-    if !SECRET_WORDS.iter().any(|word| text.contains(word)) {
-        return Vec::new();
-    }
-    let mut found = Vec::new();
-    collect_secrets(&serde_yaml::from_str(text).unwrap_or_default(), &mut found);
-    found
-}
-
-fn collect_secrets(value: &serde_yaml::Value, found: &mut Vec<String>) {
-    use serde_yaml::Value;
+fn collect_secrets(value: &Value, found: &mut Vec<String>) {
     let secret = |name: &str, value: String| {
         let is_elsewhere = value.starts_with('$') || name.ends_with("_FILE");
         (is_variable(name) && !is_elsewhere && is_secret(name, &value)).then_some(value)
@@ -107,10 +145,10 @@ fn collect_secrets(value: &serde_yaml::Value, found: &mut Vec<String>) {
 }
 
 /// Returns a value as the text that a variable gets.
-fn scalar(value: &serde_yaml::Value) -> Option<String> {
+fn scalar(value: &Value) -> Option<String> {
     match value {
-        serde_yaml::Value::String(text) => Some(text.clone()),
-        serde_yaml::Value::Number(number) => Some(number.to_string()),
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
 }
@@ -118,14 +156,13 @@ fn scalar(value: &serde_yaml::Value) -> Option<String> {
 /// Returns a rendered config in one order and without secrets, so that two can be held against each other whichever
 /// command rendered them; none where it is no map.
 pub fn normal_config(text: &str, secrets: &[String]) -> Option<String> {
-    let config = serde_yaml::from_str::<serde_yaml::Value>(text).ok().filter(serde_yaml::Value::is_mapping)?;
+    let config = serde_yaml::from_str::<Value>(text).ok().filter(Value::is_mapping)?;
     let text = serde_yaml::to_string(&in_order(config)).ok()?;
     Some(mask(&text, secrets))
 }
 
 /// Sorts the keys of all maps, and masks the values of variables that are secret by their names.
-fn in_order(value: serde_yaml::Value) -> serde_yaml::Value {
-    use serde_yaml::Value;
+fn in_order(value: Value) -> Value {
     match value {
         Value::Mapping(map) => {
             let hidden = |key: &Value, value: Value| match (key.as_str(), scalar(&value)) {
@@ -155,63 +192,9 @@ fn is_variable(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
 }
 
-/// Returns the files that a Compose file names and that its config is rendered from: what it includes and extends, and
-/// the variables of its services. What a variable names is known only once it is rendered.
-pub fn named_files(text: &str) -> BTreeSet<(String, bool)> {
-    // Most files name none, and need not be taken apart.
-    if !["env_file", "extends", "include"].iter().any(|word| text.contains(word)) {
-        return BTreeSet::new();
-    }
-    let Ok(serde_yaml::Value::Mapping(root)) = serde_yaml::from_str::<serde_yaml::Value>(text) else {
-        return BTreeSet::new();
-    };
-    let mut found = BTreeSet::new();
-    let mut add = |value: Option<&serde_yaml::Value>, is_compose: bool| {
-        let paths = value.map(paths).unwrap_or_default().into_iter();
-        found.extend(paths.filter(|path| !path.contains('$')).map(|path| (path, is_compose)));
-    };
-    let included = match root.get("include") {
-        Some(serde_yaml::Value::Sequence(all)) => all.clone(),
-        other => other.cloned().into_iter().collect(),
-    };
-    for one in &included {
-        add(Some(one), true);
-        add(one.get("env_file"), false);
-    }
-    let services = root.get("services").and_then(serde_yaml::Value::as_mapping);
-    for service in services.into_iter().flat_map(|services| services.values()) {
-        add(service.get("env_file"), false);
-        add(service.get("extends").and_then(|extends| extends.get("file")), true);
-    }
-    found
-}
-
-/// Returns the paths of a value: one, a list of them, or maps that hold a `path`.
-fn paths(value: &serde_yaml::Value) -> Vec<String> {
-    match value {
-        serde_yaml::Value::String(path) => vec![path.clone()],
-        serde_yaml::Value::Sequence(all) => all.iter().flat_map(paths).collect(),
-        serde_yaml::Value::Mapping(map) => map.get("path").map(paths).unwrap_or_default(),
-        _ => Vec::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn files_that_a_compose_file_names_are_found_in_each_form() {
-        let text = "include: [a.yml, {path: [b.yml, c.yml], env_file: d.env}]\nservices:\n  w:\n    env_file: e.env\n    \
-                    extends: {file: f.yml, service: w}\n  v:\n    env_file: [g.env, {path: h.env, required: false}, '${X}.env']\n    \
-                    extends: w\n";
-        let found = named_files(text);
-        let of =
-            |is_compose: bool| found.iter().filter(|f| f.1 == is_compose).map(|f| f.0.as_str()).collect::<String>();
-        assert_eq!(of(true), "a.ymlb.ymlc.ymlf.yml");
-        assert_eq!(of(false), "d.enve.envg.envh.env");
-        assert!(named_files("services: {w: {env_file: [").is_empty() && named_files("include").is_empty());
-    }
 
     #[test]
     fn a_rendered_config_is_the_same_in_each_order_and_holds_no_secret() {
@@ -236,7 +219,8 @@ mod tests {
         );
         let text = "services:\n  w:\n    environment:\n      DB_PASSWORD: 'hunter22'\n      X_KEY: ${FROM_ENV}\n      \
                     P_PASSWORD_FILE: /run/secrets/p\n      key: abcdef1\n  v: {environment: [API_TOKEN=abcdef], l: {PIN_KEY: 123456}}\n";
-        assert_eq!(Kind::Compose.secrets(text), ["hunter22", "abcdef", "123456"]);
+        let own = Environment::default();
+        assert_eq!(Kind::Compose.read(text, &Variables::of(&own)).secrets, ["hunter22", "abcdef", "123456"]);
         assert_eq!(Kind::Compose.lines("a\n b\n"), ["a", " b"]);
     }
 }

@@ -66,6 +66,19 @@ fn advice(text: &str, message: &str) -> Option<String> {
     None
 }
 
+/// Returns the line and column of a word in a text where it first stands alone after a key; the beginning where it does
+/// not.
+pub fn place_of(text: &str, key: &str, word: &str) -> (usize, usize) {
+    let is_part = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
+    let from = text.find(key).unwrap_or(0);
+    let mut found = text[from..].match_indices(word).map(|(at, _)| from + at);
+    let alone =
+        found.find(|at| !is_part(text[..*at].chars().next_back()) && !is_part(text[at + word.len()..].chars().next()));
+    let before = &text[..alone.unwrap_or(0)];
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    (before.matches('\n').count() + 1, line.chars().count() + 1)
+}
+
 /// Returns the candidate that looks most like what was written, if any looks like it at all.
 pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
@@ -133,6 +146,13 @@ mod tests {
         assert_eq!(parse::<Sample>("monitor: no").unwrap_err().advice.as_deref(), Some("write true or false"));
         assert!(parse::<Sample>("\u{feff}monitor: true").unwrap_err().message.contains("byte-order mark"));
         assert!(parse::<Sample>("monitor: true\nmonitor: false").unwrap_err().message.contains("duplicate"));
+    }
+
+    #[test]
+    fn a_word_is_found_where_it_stands_alone() {
+        let text = "vps: 1\nwindows:\n  - {nodes: [vps-2, vps]}\n";
+        assert_eq!(place_of(text, "windows", "vps"), (3, 21));
+        assert_eq!((place_of(text, "rules", "vps"), place_of(text, "windows", "nas")), ((1, 1), (1, 1)));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::flow::config::{self, Config};
+use crate::flow::config::{self, Config, PolicyKey};
+use crate::flow::desired::Desired;
 use crate::flow::yaml::YamlError;
 
 use super::root::Root;
@@ -30,6 +31,17 @@ pub fn read(root: &Root) -> Result<Config, ConfigError> {
     let read = super::hosts::text(&path)
         .and_then(|text| text.map_or(Ok(Config::default()), |t| config::parse(&t, &tz::TimeZoneSettings::DEFAULT)));
     read.map_err(|error| ConfigError { path, error })
+}
+
+/// Returns what is said of the nodes in the policy that there are not.
+pub fn unknown_nodes(root: &Root, config: &Config, desired: &Desired) -> Vec<(PolicyKey, ConfigError)> {
+    if config.policy.nodes().next().is_none() {
+        return Vec::new();
+    }
+    let path = root.config();
+    let text = super::hosts::text(&path).ok().flatten().unwrap_or_default();
+    let found = config::unknown_nodes(&text, &config.policy, desired);
+    found.into_iter().map(|(key, error)| (key, ConfigError { path: path.clone(), error })).collect()
 }
 
 #[cfg(test)]

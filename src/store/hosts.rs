@@ -10,14 +10,24 @@ use crate::flow::digest::sha256_hex;
 use crate::flow::hostfile::{self, HostFile, Service};
 use crate::flow::name::NodeName;
 use crate::flow::plan::DEFAULT_REPO;
+use crate::flow::project::Environment;
 use crate::flow::yaml::{MAX_YAML, YamlError};
 
 mod project;
 
+/// What is known of this machine, on whose nodes the Compose projects are looked at, too.
+#[derive(Debug, Clone, Copy)]
+pub struct Here<'a> {
+    /// Its name among the nodes.
+    pub node: Option<&'a NodeName>,
+    /// The home in which lies what is relative.
+    pub home: Option<&'a Path>,
+    /// The environment in which Compose would run.
+    pub environment: &'a Environment,
+}
+
 /// Reads all host files below `path`.
-///
-/// On a local node the Compose projects are looked at, too: what is relative lies in `home`.
-pub fn read(path: &Path, this_node: Option<&NodeName>, home: Option<&Path>) -> HostFiles {
+pub fn read(path: &Path, here: Here<'_>) -> HostFiles {
     let mut files = HostFiles { path: path.to_owned(), ..HostFiles::default() };
     // Commands run with absolute paths: a relative one would mean something else to another pass.
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -55,7 +65,7 @@ pub fn read(path: &Path, this_node: Option<&NodeName>, home: Option<&Path>) -> H
         match name.parse::<NodeName>() {
             Ok(node) if unreadable.is_some() => drop(files.hosts.insert(node, Err(unreadable.into_iter().collect()))),
             Ok(node) => {
-                let host = read_host(&folder, &real, &node, this_node, home).map_err(|(errors, aliases)| {
+                let host = read_host(&folder, &real, &node, here).map_err(|(errors, aliases)| {
                     files.broken_aliases.extend(aliases.map(|aliases| (node.clone(), aliases)));
                     errors
                 });
@@ -78,8 +88,7 @@ fn read_host(
     folder: &Path,
     real_hosts: &Path,
     node: &NodeName,
-    this_node: Option<&NodeName>,
-    home: Option<&Path>,
+    here: Here<'_>,
 ) -> Result<Host, (Vec<HostError>, Option<Vec<NodeName>>)> {
     let services = folder.join("services.yaml");
     let host = folder.join("host.yaml");
@@ -108,7 +117,7 @@ fn read_host(
     };
     match (list, file) {
         (Ok(services), Ok(file)) => {
-            let connection = desired::connection(node, &file, this_node);
+            let connection = desired::connection(node, &file, here.node);
             let mut host = Host {
                 node: node.clone(),
                 connection,
@@ -118,7 +127,7 @@ fn read_host(
                 override_sums: BTreeMap::new(),
                 projects: BTreeMap::new(),
             };
-            find_projects(&mut host, real_hosts, home);
+            find_projects(&mut host, real_hosts, here);
             Ok(host)
         }
         (list, file) => {
@@ -131,7 +140,7 @@ fn read_host(
 }
 
 /// Finds the override files in `hosts/` and, on this machine, the files of the Compose projects.
-fn find_projects(host: &mut Host, real_hosts: &Path, home: Option<&Path>) {
+fn find_projects(host: &mut Host, real_hosts: &Path, here: Here<'_>) {
     for service in &host.services {
         let below = format!("{}/runtime/{}/docker-compose.override.yml", host.node, service.name);
         let over = std::fs::read(real_hosts.join(&below)).ok();
@@ -143,8 +152,10 @@ fn find_projects(host: &mut Host, real_hosts: &Path, home: Option<&Path>) {
         if host.connection != Connection::Local {
             continue;
         }
-        let Some(path) = project_path(&host.file, service, home) else { continue };
-        host.projects.insert(service.name.clone(), project::read(&path, over.is_some()));
+        let Some(path) = project_path(&host.file, service, here.home) else { continue };
+        let over = over.map(|_| real_hosts.join(&below));
+        let project = project::read(&path, over.as_deref(), here.environment);
+        host.projects.insert(service.name.clone(), project);
     }
 }
 
@@ -218,7 +229,8 @@ mod tests {
             std::fs::write(folder.join("services.yaml"), services).unwrap();
             std::fs::write(folder.join("host.yaml"), host).unwrap();
         }
-        let files = read(dir.path(), None, None);
+        let here = Here { node: None, home: None, environment: &Environment::default() };
+        let files = read(dir.path(), here);
         let node = |name: &str| name.parse::<NodeName>().unwrap();
         assert_eq!(files.broken_aliases[&node("piha")], [node("node-1")]);
         assert!(files.hosts[&node("ill")].is_err() && !files.broken_aliases.contains_key(&node("ill")));

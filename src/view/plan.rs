@@ -2,6 +2,7 @@
 
 use super::{Report, Style, Tone, clean};
 use crate::commands::plan::config::ConfigChange;
+use crate::commands::plan::images::ImageChange;
 use crate::commands::plan::{PlanReport, Planned};
 use crate::exit::Exit;
 use crate::flow::plan::{Fetched, Phase, Plan};
@@ -50,6 +51,7 @@ pub fn planned(style: Style, planned: &Planned) -> String {
         (None, None) => String::new(),
     };
     text += &planned.config.as_ref().map_or(String::new(), |change| config(style, change));
+    text += &planned.images.iter().map(|image| self::image(style, image)).collect::<String>();
     text += &planned.fetched.as_ref().map_or(String::new(), |fetched| commits(style, fetched));
     if let Some(pinned) = &planned.pinned {
         let line = format!("  approved was another plan, {pinned}: it will be refused when it is its turn");
@@ -63,6 +65,21 @@ fn config(style: Style, change: &ConfigChange) -> String {
     let (word, end) = if change.diff.is_empty() { ("has not changed", "") } else { ("has changed", ":") };
     format!("  the rendered config {word} since the redeploy of {}{end}\n", clean(&change.deployed))
         + &diff(style, &change.diff)
+}
+
+/// Returns whether an image is the one that runs.
+fn image(style: Style, image: &ImageChange) -> String {
+    let short = |id: &str| id.trim_start_matches("sha256:").chars().take(12).collect::<String>();
+    let (words, tone) = match (image.deployed.as_deref(), image.now.as_deref()) {
+        (Some(deployed), Some(now)) if deployed == now => (format!("has not changed: {}", short(now)), Tone::Quiet),
+        (Some(deployed), Some(now)) => {
+            (format!("has changed: {} runs, {} is here now", short(deployed), short(now)), Tone::Attention)
+        }
+        (Some(deployed), None) => (format!("is not here any more: {} runs", short(deployed)), Tone::Attention),
+        (None, Some(now)) => (format!("is new: {} is here", short(now)), Tone::Attention),
+        (None, None) => ("is new and not here yet".to_owned(), Tone::Attention),
+    };
+    format!("  {}\n", style.paint(&clean(&format!("the image {} {words}", image.name)), tone))
 }
 
 /// Returns the commits that a redeploy brings and how the project's files differ.

@@ -88,6 +88,7 @@ impl Report for ShowReport {
         for hint in &action.hints {
             text += &format!("{} {}\n", style.paint("hint:", Tone::Attention), clean(hint));
         }
+        text += &self.flapping.as_ref().map_or(String::new(), super::status::flapping);
         if let Some(now) = &self.planned {
             text += &format!("\nplan\n{}", planned(style, now));
         }

@@ -3,7 +3,7 @@
 use super::reconcile::drift_table;
 use super::table::{cell, table, toned};
 use super::{Report, Style, Tone, clean};
-use crate::flow::status::{NodeLine, NodeStanding, Summary};
+use crate::flow::status::{Flapping, NodeLine, NodeStanding, Summary};
 use crate::flow::time::span;
 
 impl Report for Summary {
@@ -15,9 +15,8 @@ impl Report for Summary {
         }
         text += &section(nodes(style, &self.node_lines));
         text += &section(drift_table(style, &self.drift));
-        for flapping in &self.flapping {
-            let times: Vec<String> = flapping.queued.iter().map(ToString::to_string).collect();
-            text += &format!("\nflapping: {} was needed at {}\n", flapping.id, times.join(", "));
+        for one in &self.flapping {
+            text += &format!("\n{}", flapping(one));
         }
         if !self.unmanaged.is_empty() {
             text += &format!("\nunmanaged: {}\n", clean(&self.unmanaged.join(", ")));
@@ -72,4 +71,10 @@ fn passes(summary: &Summary, style: Style) -> String {
         vec![cell(name), toned(words, tone), cell(pass.error.clone().unwrap_or_default())]
     };
     table(style, &["pass", "last run", "error"], summary.passes.iter().map(row).collect())
+}
+
+/// Says when an action was needed again and again.
+pub fn flapping(flapping: &Flapping) -> String {
+    let times: Vec<String> = flapping.queued.iter().map(ToString::to_string).collect();
+    format!("flapping: {} was needed at {}\n", flapping.id, times.join(", "))
 }

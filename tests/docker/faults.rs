@@ -1,9 +1,10 @@
 //! What goes wrong on a real engine: clean-ups, an engine that is away, an executor that is killed.
 
+use std::process::Command;
 use std::time::Duration;
 
 use crate::engine::Engine;
-use crate::lab::{Lab, SERVES};
+use crate::lab::{Lab, SERVES, output, write};
 
 #[test]
 fn a_disk_clean_up_reports_what_it_freed_and_leaves_containers_and_volumes() {
@@ -22,6 +23,53 @@ fn a_disk_clean_up_reports_what_it_freed_and_leaves_containers_and_volumes() {
     assert_eq!(lab.container(), container);
     assert!(lab.docker(&["volume", "ls", "-q"]).contains(&volume));
     lab.docker(&["volume", "rm", &volume]);
+}
+
+#[test]
+fn a_disk_clean_up_frees_old_images_without_a_name_and_none_that_a_roll_back_needs() {
+    // Nothing of the machine's own engine may be lost in a test.
+    let Some(engine) = Engine::start("64m") else { return };
+    let Some(lab) = Lab::on(&engine, "min_healthy: 0s") else { return };
+    let before = format!("hlctl-before/{}:1", lab.service);
+    let old = load(&lab, "old", "2020-01-01T00:00:00Z", None);
+    let young = load(&lab, "young", &lab.docker(&["info", "--format", "{{.SystemTime}}"]), None);
+    let kept = load(&lab, "kept", "2020-01-01T00:00:00Z", Some(&before));
+    lab.hlctl_ok(&["request", "disk_cleanup", "box"]);
+    lab.hlctl_ok(&["approve", "disk-cleanup-box"]);
+    lab.hlctl_ok(&["execute"]);
+    let done = lab.json(&["show", "disk-cleanup-box"]);
+    let freed: u64 = done["result"]["facts"]["freed_bytes"].as_str().unwrap().parse().unwrap();
+    // What the engine says is rounded to three digits.
+    assert!((LAYER - LAYER / 100..LAYER + LAYER / 100).contains(&freed), "{done}");
+    let left = lab.docker(&["images", "-a", "-q", "--no-trunc"]);
+    assert!(!left.contains(&old) && left.contains(&young) && left.contains(&kept), "{left}");
+    assert!(lab.docker(&["images", "--format", "{{.Repository}}:{{.Tag}}"]).contains(&before));
+}
+
+/// Bytes of the one file in an image that is loaded.
+const LAYER: u64 = 1_500_000;
+
+/// Loads an image that was made at some time, with or without a name; returns its ID.
+fn load(lab: &Lab, name: &str, created: &str, tag: Option<&str>) -> String {
+    let dir = lab.path(name);
+    std::fs::create_dir(&dir).unwrap();
+    let tar = |file: &str, names: &[&str]| {
+        output(Command::new("tar").arg("-C").arg(&dir).arg("-cf").arg(dir.join(file)).args(names));
+    };
+    std::fs::write(dir.join("file"), name.bytes().cycle().take(LAYER as usize).collect::<Vec<_>>()).unwrap();
+    tar("layer.tar", &["file"]);
+    let sum = output(Command::new("sha256sum").arg(dir.join("layer.tar")));
+    let config = serde_json::json!({
+        "architecture": "amd64", "os": "linux", "created": created.trim(), "config": {},
+        "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", &sum[..64])]},
+    });
+    write(&dir.join("config.json"), &config.to_string());
+    let tags: Vec<&str> = tag.into_iter().collect();
+    let manifest = serde_json::json!([{"Config": "config.json", "RepoTags": tags, "Layers": ["layer.tar"]}]);
+    write(&dir.join("manifest.json"), &manifest.to_string());
+    tar("image.tar", &["manifest.json", "config.json", "layer.tar"]);
+    lab.docker(&["load", "-q", "-i", dir.join("image.tar").to_str().unwrap()]);
+    format!("sha256:{}", &output(Command::new("sha256sum").arg(dir.join("config.json")))[..64])
 }
 
 #[test]

@@ -108,21 +108,23 @@ fn a_remote_a_work_tree_or_a_branch_that_does_not_follow_leaves_what_runs_as_it_
     lab.commit("two", SERVES);
     write(&lab.project().join("version"), "edited by hand");
     failed("would be overwritten");
-    lab.git(&[
-        "-C",
-        lab.path("repo").to_str().unwrap(),
-        "-c",
-        "user.name=t",
-        "-c",
-        "user.email=t@t",
-        "commit",
-        "-qam",
-        "local",
-    ]);
+    // A clean work tree, a commit of its own, and nothing that could not be merged.
+    let repo = lab.path("repo");
+    let git = |argv: &[&str]| lab.git(&[&["-C", repo.to_str().unwrap()], argv].concat());
+    git(&["checkout", "-q", "--", "."]);
+    write(&repo.join("local"), "a file of its own");
+    git(&["add", "local"]);
+    git(&["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "local"]);
+    assert_eq!(git(&["status", "--porcelain"]), "");
     let head = lab.head();
     let done = lab.act("redeploy");
-    assert_eq!(done["result"]["reason"], "fetch_failed", "{done}");
-    assert_eq!((lab.head(), lab.container()), (head, container));
+    assert_eq!(
+        (&done["result"]["reason"], &done["result"]["failed_step"]),
+        (&"fetch_failed".into(), &1.into()),
+        "{done}"
+    );
+    assert!(lab.log("redeploy").to_lowercase().contains("fast-forward"), "{}", lab.log("redeploy"));
+    assert_eq!((lab.head(), lab.container()), (head, container), "{done}");
 }
 
 #[test]
@@ -249,6 +251,42 @@ fn what_has_changed_in_the_rendered_config_is_shown_and_a_change_after_the_appro
     assert_eq!(done["result"]["reason"], "plan_changed_since_approval", "{done}");
     assert!(done["result"]["diff"].as_str().unwrap().contains("hostname: other"), "{done}");
     assert_eq!(lab.container(), container);
+}
+
+#[test]
+fn images_that_are_others_than_those_that_run_are_shown_and_change_no_digest() {
+    let Some(lab) = Lab::new(QUICK) else { return };
+    let done = lab.act("redeploy");
+    assert_eq!(done["state"], "completed", "{done} {}", lab.log("redeploy"));
+    let id = lab.id("redeploy");
+    lab.hlctl_ok(&["request", "redeploy", "box", &lab.service]);
+    let name = format!("{}:latest", lab.service);
+    let image = || lab.docker(&["image", "inspect", "--format", "{{.Id}}", &name]).trim().to_owned();
+    let planned = || lab.json(&["plan", &id])["plans"][0].clone();
+    let (before, first) = (planned(), image());
+    let same = serde_json::json!([{"name": name, "deployed": first, "now": first}]);
+    assert_eq!(before["images"], same, "{before}");
+    assert!(lab.hlctl_ok(&["show", &id]).contains(&format!("the image {name} has not changed: ")));
+
+    let file = lab.project().join("version");
+    write(&file, "other");
+    lab.compose(&["build"]);
+    write(&file, "one");
+    let second = image();
+    assert_ne!(first, second);
+    let after = planned();
+    assert_eq!((&after["images"][0]["deployed"], &after["images"][0]["now"]), (&first.into(), &second.into()));
+    assert_eq!(after["plan"]["digest"], before["plan"]["digest"]);
+    let text = lab.hlctl_ok(&["show", &id]);
+    assert!(text.contains(&format!("the image {name} has changed: ")), "{text}");
+
+    let away = lab.command(&["plan", &id]).env("DOCKER_HOST", "unix:///nowhere.sock").output().unwrap();
+    let text = String::from_utf8(away.stdout).unwrap();
+    assert!(away.status.success() && !text.contains("the image"), "{text}");
+
+    let file = lab.project().join("docker-compose.yml");
+    write(&file, &std::fs::read_to_string(&file).unwrap().replace(":latest", ":none"));
+    assert!(lab.hlctl_ok(&["plan", &id]).contains(&format!("the image {}:none is new and not here yet", lab.service)));
 }
 
 #[test]

@@ -4,6 +4,8 @@
 #[path = "../needs/mod.rs"]
 mod needs;
 mod changed;
+mod commits;
+mod injection;
 mod kills;
 mod lab;
 #[path = "../manager/mod.rs"]
@@ -13,3 +15,7 @@ mod order;
 mod output;
 mod policy;
 mod systemd;
+#[path = "../sshd/mod.rs"]
+mod sshd;
+#[path = "../words/mod.rs"]
+mod words;

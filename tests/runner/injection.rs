@@ -1,57 +1,12 @@
 //! Ten thousand random words, shell and ssh metacharacters among them: what arrives is what was planned, byte for byte.
+//! (`tests/execute/injection.rs` goes the whole way from the host files.)
 
 use std::path::Path;
 
 use crate::sshd::{FISH, GOOD, NOISY, Sshd};
 use crate::support::{Bench, argv, local, plan, run_ignored, script};
+use crate::words::word;
 use hlctl::flow::plan::Step;
-
-const PIECES: [&str; 40] = [
-    "$(id)",
-    "`id`",
-    "${IFS}",
-    "$HOME",
-    "~",
-    "-oProxyCommand=id",
-    "--",
-    "-",
-    ";",
-    "&&",
-    "|",
-    ">",
-    "<",
-    "*",
-    "?",
-    "[a]",
-    "{a,b}",
-    "!",
-    "!!",
-    "#",
-    "%",
-    "^",
-    "'",
-    "\"",
-    "\\",
-    "\\\\",
-    " ",
-    "  ",
-    "\t",
-    "\n",
-    "\r",
-    "\u{7f}",
-    "\u{1b}[31m",
-    "ä",
-    "\u{202e}",
-    "=",
-    "a",
-    "B",
-    "0",
-    "\\'",
-];
-
-fn word(random: &mut fastrand::Rng) -> String {
-    (0..random.usize(0..6)).map(|_| PIECES[random.usize(0..PIECES.len())]).collect()
-}
 
 /// Runs steps of a hundred words each and compares what a recorder at the other end got.
 fn arrives(step: impl Fn(&[&str]) -> Step, steps: usize) {

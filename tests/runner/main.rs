@@ -15,3 +15,5 @@ mod ssh;
 #[path = "../sshd/mod.rs"]
 mod sshd;
 mod support;
+#[path = "../words/mod.rs"]
+mod words;

@@ -54,8 +54,10 @@ impl Sshd {
         std::fs::write(path("known_hosts"), format!("[127.0.0.1]:{port} {}", public("host"))).unwrap();
         std::fs::write(path("changed_hosts"), format!("[127.0.0.1]:{port} {}", public("other_host"))).unwrap();
         let d = dir.path().display();
+        // What a test wants to stand in for a program of the node comes first on its PATH.
+        let search = crate::needs::var("PATH").unwrap_or_default();
         let server = format!(
-            "Port {port}\nListenAddress 127.0.0.1\nHostKey {d}/host\nAuthorizedKeysFile {d}/authorized_keys\nStrictModes no\n\
+            "SetEnv \"PATH={d}/programs:{search}\"\nPort {port}\nListenAddress 127.0.0.1\nHostKey {d}/host\nAuthorizedKeysFile {d}/authorized_keys\nStrictModes no\n\
              UsePAM no\nPidFile none\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n"
         );
         std::fs::write(path("sshd_config"), server).unwrap();
@@ -102,6 +104,11 @@ impl Sshd {
     /// Returns the folder whose `ssh` knows this sshd.
     pub fn bin(&self) -> PathBuf {
         self.dir.path().join("bin")
+    }
+
+    /// Returns the folder whose programs the node finds first.
+    pub fn programs(&self) -> PathBuf {
+        self.dir.path().join("programs")
     }
 
     /// Returns the server's process.

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::images::{self, ImageChange};
 use crate::context::Context;
 use crate::flow::action::ActionType;
 use crate::flow::plan::{LOCAL, Plan, What};
@@ -21,9 +22,15 @@ pub struct ConfigChange {
     pub diff: String,
 }
 
-/// Returns the change of a redeploy's config, where it can be known: one was deployed before, and the node renders the
-/// one of now. Other nodes than this one are asked only where a fetch was asked for.
-pub fn change(cx: &Context, root: &Root, entry: &Entry, plan: &Plan, fetch: bool) -> Option<ConfigChange> {
+/// Returns the change of a redeploy's config and of its images, where it can be known: one was deployed before, and the
+/// node renders the one of now. Other nodes than this one are asked only where a fetch was asked for.
+pub fn change(
+    cx: &Context,
+    root: &Root,
+    entry: &Entry,
+    plan: &Plan,
+    fetch: bool,
+) -> Option<(ConfigChange, Vec<ImageChange>)> {
     let ask = plan.asks.iter().find(|ask| ask.what == What::Config)?;
     if entry.action.kind != ActionType::Redeploy || !(fetch || ask.step.on == LOCAL) {
         return None;
@@ -32,6 +39,8 @@ pub fn change(cx: &Context, root: &Root, entry: &Entry, plan: &Plan, fetch: bool
     let compose = Some(Compose::find(&ask.step.on).ok()?);
     let home = cx.home();
     let asker = Asker { asks: &plan.asks, compose, home: home.as_deref() };
-    let now = normal_config(&asker.answer(What::Config)?, &cx.secrets)?;
-    Some(ConfigChange { deployed, diff: config_diff(&before, &now) })
+    let rendered = asker.answer(What::Config)?;
+    let now = normal_config(&rendered, &cx.secrets)?;
+    let images = images::changes(&asker, &rendered, &cx.secrets);
+    Some((ConfigChange { deployed, diff: config_diff(&before, &now) }, images))
 }

@@ -26,7 +26,9 @@ pub fn into(cx: &Context, root: &Root, desired: &Desired, entry: &mut Entry) -> 
     let home = cx.home();
     let asker = Asker { asks: &asks, compose: None, home: home.as_deref() };
     let mut fetched = asker.fetched(cx.now()).map_err(|e| format!("cannot fetch on {}: {e}", host.node))?;
-    fetched.diff = mask(&fetched.diff, &cx.secrets);
+    for text in fetched.commits.iter_mut().chain([&mut fetched.diff]) {
+        *text = mask(text, &cx.secrets);
+    }
     let plan = Plan::make(host, Some(service), action.kind, Some(&fetched.to)).map_err(|e| e.to_string())?;
     let set = vec![("fetched", raw(&fetched)), ("plan", raw(&plan.masked(&cx.secrets)))];
     *entry = transition::annotate(root, entry, set).map_err(|e| format!("what was fetched could not be noted: {e}"))?;

@@ -2,7 +2,7 @@
 
 use super::super::engine::name_filter;
 use super::super::hostfile::{OnFailure, Service};
-use super::super::project::COMPOSE_FILES;
+use super::super::project::{COMPOSE_FILES, join};
 use super::make::{Made, Maker, by_name, words};
 use super::{Ask, Phase, Step, What, name};
 
@@ -83,9 +83,13 @@ impl Maker<'_> {
         let mut argv = words(&["docker", "compose", "--project-directory", &project]);
         let names_file = settings.compose.as_ref().is_some_and(|c| is_yaml(c.as_str()));
         let over = self.host.overrides.get(&service.name);
-        // With an override the base file has to be named too; without one the project's own is found.
-        if names_file || over.is_some() {
-            argv.extend(words(&["--file", &self.below_repo(&file).1]));
+        // What `COMPOSE_FILE` names is told: from where its paths are seen differs from version to version. With an
+        // override the base file has to be named too; without one the project's own is found.
+        let files = self.host.projects.get(&service.name).map_or(&[][..], |project| &project.files);
+        let files: Vec<String> = files.iter().map(|file| join(folder, file)).collect();
+        let files = if files.is_empty() && (names_file || over.is_some()) { vec![file.clone()] } else { files };
+        for file in &files {
+            argv.extend(words(&["--file", &self.below_repo(file).1]));
         }
         if let Some(over) = over {
             argv.extend(words(&["--file", &self.below_repo(over).1]));

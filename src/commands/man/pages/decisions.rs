@@ -124,11 +124,15 @@ pub const PAGES: &[Page] = &[
              commits by its full name, and that commit is deployed even if the remote has moved on. A repository that is \
              beyond it by then is not deployed.",
             "Of a Compose project on this machine, the digest also covers the files that its config is rendered from: the \
-             Compose file, what it includes and extends, the overrides, `.env` and the files of variables. The plan holds \
+             Compose file or those of `COMPOSE_FILE`, what they include and extend, the overrides, `.env` and the files of \
+             variables; and the variables that these take from the environment of `hlctl`, shown as `$NAME`. The plan holds \
              their sums, the lines of Compose files, and of variables only the names. One that changes between the approval \
-             and the pass that executes it is refused; what a redeploy itself pulls is not such a change.",
+             and the pass that executes it is refused; what a redeploy itself pulls is not such a change. Values that both \
+             have to see belong into `.env`.",
             "Where a redeploy was executed before, `plan` and `show` have this machine render the config (other nodes with \
-             `--fetch` only) and print how it differs from the one that was deployed last, without the values of secrets.",
+             `--fetch` only) and print how it differs from the one that was deployed last, without the values of secrets; \
+             and of its images, whether those that the engine has now are those that run. What a pull or a build would \
+             bring is not known before, and none of this is part of the digest.",
         ],
         examples: &[
             ("What would happen on one node:", &["hlctl plan --node piha"]),

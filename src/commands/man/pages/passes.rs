@@ -158,7 +158,10 @@ pub const PAGES: &[Page] = &[
              `actions/logs/ID/` as it comes.",
             "What a service depends on (`depends_on`) runs before it, across nodes, where both are approved; what depends on \
              an action that failed stays approved, and so do the other actions of a node that could not be reached. Where \
-             `policy.windows` names a node, its actions run only within one of these windows, in the `zone` given (a name such as `Europe/Warsaw`, whose rules come from the system's tzdata; default UTC); the pass says from when on.",
+             `policy.windows` names a node, by whichever of its names, its actions run only within one of these windows, in the \
+             `zone` given (a name such as `Europe/Warsaw`, whose rules come from the system's tzdata; default UTC); the pass \
+             says from when on. A window for a node that is not in `hosts/` holds nothing: each pass that finds something \
+             approved says so and ends with 1, and `check` names the line.",
             "A redeploy of a Compose project fetches before it disturbs: the commit, the images, the build. Where something \
              cannot be had, the action fails with `fetch_failed` and what runs goes on running; so it does where an image that \
              once came from a registry cannot be asked for there. One that was built or loaded on the node, or that its \
