@@ -186,6 +186,21 @@ fn project_profile_override_and_env_file_reach_the_containers() {
 }
 
 #[test]
+fn the_files_that_compose_file_names_are_those_that_run() {
+    let Some(lab) = Lab::new(QUICK) else { return };
+    write(&lab.project().join(".env"), "MORE=more\nCOMPOSE_FILE=docker-compose.yml:${MORE}.yml\n");
+    write(&lab.project().join("more.yml"), "version: '3'\nservices:\n  web:\n    env_file: m.env\n");
+    write(&lab.project().join("m.env"), "FROM_MORE=here\n");
+    let done = lab.act("redeploy");
+    assert_eq!(done["state"], "completed", "{done} {}", lab.log("redeploy"));
+    let environment = lab.docker(&["inspect", "--format", "{{.Config.Env}}", &lab.container()]);
+    assert!(environment.contains("FROM_MORE=here"), "{environment}");
+    let sources: Vec<&str> =
+        done["plan"]["project"].as_array().unwrap().iter().map(|s| s["path"].as_str().unwrap()).collect();
+    assert_eq!(sources, [".env", "docker-compose.yml", "m.env", "more.yml"]);
+}
+
+#[test]
 fn the_commit_that_the_plan_showed_is_the_one_that_runs() {
     let Some(lab) = Lab::new(QUICK) else { return };
     lab.compose(&["up", "-d", "--build"]);
