@@ -37,7 +37,7 @@ pub fn not_done(why: &str, facts: &BTreeMap<String, String>) -> String {
     format!("not done: {why}; {}", in_words(facts))
 }
 
-/// Answers a failure: restores what ran before where the plan says so, and returns the failure with what became of that.
+/// Answers a failure: restores what ran before where the plan says so, and returns the failure with what became of it.
 pub fn after(
     plan: &Plan,
     steps: &mut Steps<'_, '_>,
