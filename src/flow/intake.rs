@@ -123,7 +123,7 @@ impl Waiting {
         let cut = self.kept.partition_point(|kept| kept.ts < from);
         let mut beyond = self.beyond.take().unwrap_or(Beyond { count: 0, earliest: from, nodes: BTreeMap::new() });
         for kept in self.kept.drain(cut..) {
-            self.bytes -= kept.text.len();
+            self.bytes = self.bytes.saturating_sub(kept.text.len());
             beyond.add(&kept);
         }
         self.beyond = Some(beyond);
@@ -263,7 +263,8 @@ impl Intake {
         }
         let due: Vec<Kept> = self.waiting.kept.extract_if(.., |kept| kept.ts <= horizon).collect();
         for kept in &due {
-            self.waiting.bytes -= kept.text.len();
+            // The sum comes from a checkpoint, too.
+            self.waiting.bytes = self.waiting.bytes.saturating_sub(kept.text.len());
             // It was an event when it was kept; a checkpoint in which it is none is not to be believed.
             self.fold.add(&parse(&kept.text).ok()?, &kept.at);
         }
