@@ -25,7 +25,10 @@ thread_local! {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    assert!(rewrite(bytes).is_none_or(|file| file.as_bytes() == bytes), "written otherwise than it was read");
+    if let Some(again) = rewrite(bytes) {
+        // The fuzzer has made a checksum of its own more than once: spaces between the tokens are then left out.
+        assert_eq!(rewrite(again.as_bytes()).as_ref(), Some(&again), "written otherwise than it was read");
+    }
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     // The checksum keeps all but chance away from what lies behind it: the second look is without.
     let body = text.split_once(",\"index\":").map_or(text, |(_, body)| body);
