@@ -161,19 +161,17 @@ fn what_somebody_adds_without_a_lock_while_a_day_is_packed_or_thinned_out_stays(
     if !needs::strace() {
         return;
     }
-    for args in [&["--compress", "1d"][..], &["--keep", "30d"]] {
+    // Packed, between the rename that brings the packed file and the removal of the other; thinned out, before the rename.
+    for (args, age, call) in [
+        (["--compress", "1d"], 10, "/^rename:delay_exit=4000000:when=1"),
+        (["--keep", "30d"], 40, "fsync:delay_exit=1500000"),
+    ] {
         let root = Root::new();
-        let lines = root.event(40, "service_healthy", "web") + "\n" + &root.event(41, "service_healthy", "web") + "\n";
-        let path = root.write(&root.day(40, "a.jsonl"), lines);
+        let event = |days, service| root.event(days, "service_healthy", service) + "\n";
+        let path = root.write(&root.day(age, "a.jsonl"), event(age, "web") + &event(age + 1, "web"));
         let mut strace = Command::new("strace");
-        strace.args(["-f", "-o", "/dev/null", "-e", "trace=/^rename", "-e", "inject=/^rename:delay_exit=1500000"]);
+        strace.args(["-f", "-o", "/dev/null", "-e", "trace=/^rename,fsync", "-e"]).arg(format!("inject={call}"));
         strace.arg(env!("CARGO_BIN_EXE_hlctl")).arg("--root").arg(root.0.path()).arg("prune").args(args);
-        if args[0] == "--keep" {
-            // Before the rename: what is thinned out is gone with it.
-            strace = Command::new("strace");
-            strace.args(["-f", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:delay_exit=1500000:when=1"]);
-            strace.arg(env!("CARGO_BIN_EXE_hlctl")).arg("--root").arg(root.0.path()).arg("prune").args(args);
-        }
         let mut running = strace.spawn().unwrap();
         let dir = path.parent().unwrap();
         let is_on = || fs::read_dir(dir).unwrap().any(|e| *e.unwrap().file_name() != *"a.jsonl");
@@ -182,7 +180,7 @@ fn what_somebody_adds_without_a_lock_while_a_day_is_packed_or_thinned_out_stays(
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
         use std::io::Write;
-        let late = root.event(40, "service_healthy", "late") + "\n";
+        let late = event(age, "late");
         fs::File::options().append(true).open(&path).unwrap().write_all(late.as_bytes()).unwrap();
         assert!(running.wait().unwrap().success());
         assert!(root.world().0.contains("\"late\""), "{args:?}");

@@ -261,10 +261,11 @@ pub struct Bystander {
 }
 
 impl Bystander {
-    /// Asserts that each answer came within a second; where everything is slow, within a few.
+    /// Asserts that each answer came in time.
     pub fn was_answered(self) {
         self.done.store(true, Ordering::Relaxed);
         let worst = self.thread.join().unwrap();
+        eprintln!("others waited {worst:?} at the most");
         assert!(worst < patience(), "{worst:?}");
     }
 }
@@ -275,9 +276,10 @@ pub fn is_released() -> bool {
     needs::var("HLCTL_PROGRAM").is_some()
 }
 
-/// Returns how long somebody else waits for an answer at the most.
+/// Returns how long somebody else waits for an answer at the most. The bar is a second, and is met with much to spare;
+/// twice of it, because no machine that runs tests is alone all the time.
 pub fn patience() -> Duration {
-    Duration::from_secs(if is_released() { 1 } else { 5 })
+    Duration::from_secs(if is_released() { 2 } else { 5 })
 }
 
 /// Reads what comes until the connection ends, however it ends.
