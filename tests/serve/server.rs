@@ -205,6 +205,11 @@ impl Server {
         fact(&format!("/proc/{}/status", self.child.id()), "VmHWM:")
     }
 
+    /// Returns how much of the resident memory that the server's process has is of files, in KiB.
+    pub fn memory_of_files(&self) -> u64 {
+        fact(&format!("/proc/{}/status", self.child.id()), "RssFile:")
+    }
+
     /// Returns the resident memory that the server's process has, in KiB.
     pub fn memory(&self) -> u64 {
         fact(&format!("/proc/{}/status", self.child.id()), "VmRSS:")
