@@ -160,12 +160,15 @@ pub fn parse_bytes(bytes: &[u8]) -> Result<Event<'_>, EventError> {
 
 /// Reads one event from text, down to its end.
 pub fn parse(text: &str) -> Result<Event<'_>, EventError> {
-    // The parser skips values without recursion, so that it is no measure of depth.
+    if let Some(event) = parse_quickly(text) {
+        return Ok(event);
+    }
+    // Whatever is out of the ordinary gets its verdict here. The parser skips values without recursion, so that it is no
+    // measure of depth.
     if is_deep(text, MAX_DEPTH + 1) {
         return Err(EventError::Deep);
     }
-    // Whatever is out of the ordinary gets its verdict from the thorough one.
-    parse_quickly(text).map_or_else(|| parse_thoroughly(text), Ok)
+    parse_thoroughly(text)
 }
 
 /// Reads one event from text that is not too deep, whatever it looks like. [`parse`] comes here only where
@@ -183,7 +186,12 @@ pub fn parse_thoroughly(text: &str) -> Result<Event<'_>, EventError> {
 pub const JSON_SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 
 fn is_deep(text: &str, limit: usize) -> bool {
-    text.len() > limit && hlctl_line::opened(text) > limit && depth(text) > limit
+    may_be_deep(text, limit) && depth(text) > limit
+}
+
+/// Returns whether as many brackets are opened as so deep a text needs; cheaper than the depth itself.
+fn may_be_deep(text: &str, limit: usize) -> bool {
+    text.len() > limit && hlctl_line::opened(text) > limit
 }
 
 fn depth(text: &str) -> usize {

@@ -2,8 +2,10 @@
 //! come, and an event that comes twice from one place changes nothing. Never reads, never asks the time.
 
 use std::collections::BTreeMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -28,7 +30,8 @@ pub struct Fold {
     as_of: Option<Stamp>,
     services_as_of: Option<Stamp>,
     unknown: u64,
-    nodes: BTreeMap<NodeName, Node>,
+    #[serde(serialize_with = "in_order")]
+    nodes: HashMap<NodeName, Node>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +40,8 @@ struct Node {
     heartbeat: Option<Newest<Raw>>,
     disk: Option<Newest<Option<(Level, Disk)>>>,
     disk_normal_at: Option<Stamp>,
-    services: BTreeMap<ServiceName, Service>,
+    #[serde(serialize_with = "in_order")]
+    services: HashMap<ServiceName, Service>,
 }
 
 /// A service; kept after its removal, because an older event must not bring it back.
@@ -188,22 +192,35 @@ impl Fold {
 
     /// Returns the world's services.
     pub fn services(&self) -> Services {
+        let nodes = sorted(&self.nodes).into_iter();
         let rows =
-            self.nodes.iter().flat_map(|(node, n)| n.services.iter().filter_map(|(s, state)| state.row(node, s)));
+            nodes.flat_map(|(node, n)| sorted(&n.services).into_iter().filter_map(|(s, state)| state.row(node, s)));
         Services { schema: SERVICES_SCHEMA.into(), as_of: self.services_as_of, services: rows.collect() }
     }
 
     /// Returns the world's nodes.
     pub fn nodes(&self) -> Nodes {
-        let rows = self.nodes.iter().filter_map(|(name, node)| node.row(name));
+        let rows = sorted(&self.nodes).into_iter().filter_map(|(name, node)| node.row(name));
         Nodes { schema: NODES_SCHEMA.into(), as_of: self.as_of, nodes: rows.collect() }
     }
 }
 
+/// Returns what a map holds in the order of its names: its own order is another one each time.
+fn sorted<K: Ord, V>(map: &HashMap<K, V>) -> BTreeMap<&K, &V> {
+    map.iter().collect()
+}
+
+fn in_order<K: Ord + Serialize, V: Serialize, S: Serializer>(
+    map: &HashMap<K, V>,
+    output: S,
+) -> Result<S::Ok, S::Error> {
+    sorted(map).serialize(output)
+}
+
 /// Changes the value under a checked name, without making a name where there is one and without looking twice.
-fn with<K, V>(map: &mut BTreeMap<K, V>, name: &str, change: impl FnOnce(&mut V))
+fn with<K, V>(map: &mut HashMap<K, V>, name: &str, change: impl FnOnce(&mut V))
 where
-    K: Ord + std::str::FromStr + std::borrow::Borrow<str>,
+    K: Eq + Hash + std::str::FromStr + std::borrow::Borrow<str>,
     V: Default,
 {
     if let Some(value) = map.get_mut(name) {
@@ -249,7 +266,11 @@ impl Service {
             Some(status) => {
                 let state = value.get_or_insert_default();
                 status.clone_into(&mut state.status);
-                state.reason = event.reason.as_deref().filter(|_| healthy == Some(false)).map(str::to_owned);
+                let reason = event.reason.as_deref().filter(|_| healthy == Some(false));
+                match (&mut state.reason, reason) {
+                    (Some(old), Some(new)) => new.clone_into(old),
+                    (old, new) => *old = new.map(str::to_owned),
+                }
                 state.details.set(event);
             }
         });

@@ -5,13 +5,14 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// Most unknown keys of an ordinary event.
 const FEW: usize = 4;
 
-/// The fields of an ordinary event: strings where strings belong, one name a field, no escapes.
+/// The fields of an ordinary event: strings where strings belong, one name a field, no escapes, nothing nested but the
+/// details.
 #[derive(Debug, Default)]
 pub struct Fields<'a> {
     /// `ts`, or one of its other names.
@@ -146,7 +147,9 @@ impl<'de> Deserialize<'de> for Fields<'de> {
                             if others == FEW || unknown[..others].contains(&other) {
                                 return Err(M::Error::custom(NOT_ORDINARY));
                             }
-                            map.next_value::<IgnoredAny>()?;
+                            if map.next_value::<&RawValue>()?.get().starts_with(['[', '{']) {
+                                return Err(M::Error::custom(NOT_ORDINARY));
+                            }
                             unknown[others] = other;
                             others += 1;
                             continue;

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::fields::{kind, level, time};
-use super::{Event, Kind, Level};
+use super::{Event, Kind, Level, MAX_DEPTH, may_be_deep};
 use crate::flow::name::check_name;
 
 /// Returns the event, read down to its end as JSON, or nothing where it is not an ordinary one.
@@ -19,6 +19,10 @@ pub fn parse(text: &str) -> Option<Event<'_>> {
         None => {}
     }
     let details = fields.details.filter(|raw| raw.get() != "null");
+    // What was read down to its end closes as many brackets as it opens.
+    if details.is_some_and(|raw| raw.get().len() > 2 * MAX_DEPTH && may_be_deep(raw.get(), MAX_DEPTH)) {
+        return None;
+    }
     let status = || fields.status.filter(|s| !s.is_empty()).map(Cow::Borrowed).ok_or(());
     let level = || match fields.level {
         Some("high") => Ok(Level::High),

@@ -40,6 +40,11 @@ pub struct Progress {
 impl Progress {
     /// Nothing was read.
     pub const START: Progress = Progress { offset: 0, lines: 0, print: 0 };
+
+    /// Takes the print of what was read of a file.
+    pub fn printed(self, file: &File) -> io::Result<Self> {
+        Ok(Self { print: print(file, self.offset)?, ..self })
+    }
 }
 
 /// Opens a regular file in a folder; a link that took its place is not followed, a pipe not waited for.
@@ -70,7 +75,8 @@ impl<'a> Reader<'a> {
         Self { intake, lines: Lines::default(), bytes: Vec::new(), horizon, meter }
     }
 
-    /// Reads the whole lines that stand in the file's first `size` bytes behind `from`.
+    /// Reads the whole lines that stand in the file's first `size` bytes behind `from`. Returns how far they reach, still
+    /// with the print of `from`.
     pub fn lines(&mut self, file: &mut File, size: u64, from: Progress, source: &Source) -> io::Result<Progress> {
         file.seek(SeekFrom::Start(from.offset))?;
         // Up to the size that the identity names, so that what is written meanwhile shows as a change.
@@ -79,8 +85,7 @@ impl<'a> Reader<'a> {
         let consumed = self.lines.each(input, |number, line| take_in(into, from.lines + number, line, source, horizon));
         let consumed = consumed?;
         self.meter.add_events(consumed.lines);
-        let (offset, lines) = (from.offset + consumed.bytes, from.lines + consumed.lines);
-        Ok(Progress { offset, lines, print: print(file, offset)? })
+        Ok(Progress { offset: from.offset + consumed.bytes, lines: from.lines + consumed.lines, ..from })
     }
 
     /// Reads the lines of a compressed file. Returns a hash of its bytes.

@@ -25,6 +25,8 @@ pub struct Folder {
     pub name: String,
     /// The folder itself, so that each file is found without walking its path again.
     pub fd: OwnedFd,
+    /// Of a file whose status changed before this, in nanoseconds, nothing but its identity has to be known.
+    pub settled_before: i64,
 }
 
 /// A file to look into.
@@ -158,7 +160,8 @@ impl Task {
         if !is_same || !file::is_intact(&file, from.progress).is_ok_and(|intact| intact) {
             return Err(self.stale("was rewritten"));
         }
-        let progress = reader.lines(&mut file, identity.size, from.progress, &self.source()).map_err(unreadable)?;
+        let progress = reader.lines(&mut file, identity.size, from.progress, &self.source());
+        let progress = progress.and_then(|progress| progress.printed(&file)).map_err(unreadable)?;
         let open = Open { identity, progress };
         let changed = open != *from;
         Ok(End::Read { known: Known::Lines(open), changed })
@@ -172,10 +175,12 @@ impl Task {
             Err(error) => return End::Unreadable { error, opened: false },
         };
         let (file, size, source) = (&mut file, identity.size, self.source());
+        let is_settled = identity.ctime < self.folder.settled_before;
         let known = match self.entry.format {
-            Format::Lines => reader
-                .lines(file, size, Progress::START, &source)
-                .map(|progress| Known::Lines(Open { identity, progress })),
+            Format::Lines => reader.lines(file, size, Progress::START, &source).and_then(|progress| match is_settled {
+                true => Ok(Known::Settled(identity)),
+                false => Ok(Known::Lines(Open { identity, progress: progress.printed(file)? })),
+            }),
             Format::Document => {
                 reader.document(file, size, &source).map(|content| Known::Whole(Young { identity, content }))
             }

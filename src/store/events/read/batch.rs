@@ -19,6 +19,8 @@ pub struct Looked {
     pub day: Day,
     /// What was known of it.
     pub old: Option<Day>,
+    /// Its files whose status changed before this, in nanoseconds, will be settled by this pass.
+    pub settled_before: i64,
     /// What has to be looked at in it.
     pub work: Work,
 }
@@ -52,7 +54,10 @@ impl Batch {
                     return Ok(());
                 }
             };
-            let (day, folder) = (self.days.len(), Arc::new(Folder { name: looked.name.clone(), fd }));
+            let (day, folder) = (
+                self.days.len(),
+                Arc::new(Folder { name: looked.name.clone(), fd, settled_before: looked.settled_before }),
+            );
             let mut add = |entry: Entry, job: Job| {
                 let task = Task { day, folder: Arc::clone(&folder), entry, job };
                 self.bytes += task.bytes();

@@ -161,7 +161,12 @@ impl<'a> Pass<'a> {
         }
         let nothing = Day { settled_before: i64::MIN, ..Day::default() };
         let work = old.as_ref().unwrap_or(&nothing).compare(&dir.name, files)?;
-        Ok(Looked { name: dir.name.clone(), day, old, work })
+        // The record of a day trusts no file that is younger than the time that proves anything before its newest one.
+        let settled_before = match self.is_recent(&dir.name) {
+            true => i64::MIN,
+            false => self.now_ns.saturating_sub(2 * PROOF_NS),
+        };
+        Ok(Looked { name: dir.name.clone(), day, old, settled_before, work })
     }
 
     /// Reads what has to be read of a batch of days, and makes their records.
@@ -182,7 +187,7 @@ impl<'a> Pass<'a> {
                 }
             }
         }
-        for Looked { name, mut day, old, work } in days {
+        for Looked { name, mut day, old, work, .. } in days {
             let previous = old.as_ref().map_or(i64::MIN, |old| old.settled_before);
             day.settle(work.kept, previous, self.now_ns, self.is_recent(&name));
             // Times that only moved on, and youth that only passed, are no reason to write.
