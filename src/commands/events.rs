@@ -14,9 +14,9 @@ use crate::fail::{Advised, Result};
 use crate::flow::event::{Event, Kind, Level};
 use crate::flow::name::{NodeName, ServiceName};
 use crate::flow::sort;
-use crate::flow::time::Stamp;
+use crate::flow::time::{DAY_MS, Stamp};
 use crate::flow::world::Details;
-use crate::store::events::{At, Browser};
+use crate::store::events::{At, Browser, RECENT_MS};
 use crate::view::Style;
 use crate::view::events::Page;
 
@@ -28,9 +28,6 @@ const CONTEXT: usize = 10;
 const SORTED: usize = 50_000;
 /// Most that are held at once where only the newest are wanted.
 const FEW: usize = 4096;
-const DAY_MS: i64 = 86_400_000;
-/// How long the files of a day are looked at again, as `observe` does.
-const RECENT_MS: i64 = 7 * DAY_MS;
 
 /// An event as it is shown.
 #[derive(Debug, Clone, Serialize)]

@@ -6,6 +6,9 @@ use std::fmt;
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, TimeDelta};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// A day of 24 hours, in milliseconds.
+pub const DAY_MS: i64 = 86_400_000;
+
 /// A point in time in whole milliseconds since the Unix epoch, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp(i64);

@@ -31,7 +31,7 @@ pub use findings::{ObserveFindings, WaitingFindings, report, save_report};
 pub use lines::{Line, Lines};
 pub use meter::Meter;
 pub use prune::{Change, FileChange, Limits, Pruned, prune};
-pub use read::{Reading, fold, read, save};
+pub use read::{RECENT_MS, Reading, fold, read, save};
 pub use recent::{Look, Recent};
 
 /// A part of the event log that cannot be read at all, so that nothing can be said of the world.

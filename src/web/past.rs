@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use super::lock;
-use super::pages::history::{Change, DAY_MS, Mark};
+use super::pages::history::{Change, Mark};
 use crate::flow::desired::Desired;
 use crate::flow::drift::in_words;
 use crate::flow::event::{Event, Kind};
 use crate::flow::name::{NodeName, ServiceName};
 use crate::flow::sort;
-use crate::flow::time::Stamp;
+use crate::flow::time::{DAY_MS, Stamp};
 use crate::flow::world::ServiceRow;
 use crate::store::events::{Look, Recent};
 use crate::store::root::Root;

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::ReadError;
 use super::dir::{Entry, Format, Identity, format, list_day, list_days, sort};
 use crate::flow::retention::{Kept, Retention};
-use crate::flow::time::Stamp;
+use crate::flow::time::{DAY_MS, Stamp};
 use crate::store::atomic::{WriteError, sync_dir};
 use crate::store::root::Root;
 
@@ -22,7 +22,6 @@ mod content;
 
 use change::is_as_it_was;
 
-const DAY_MS: i64 = 86_400_000;
 /// A temporary file so old belongs to a writer that was killed.
 const ABANDONED_MS: i64 = 3_600_000;
 

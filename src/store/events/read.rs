@@ -12,13 +12,16 @@ use super::dir::list_days;
 use super::meter::Meter;
 use crate::flow::fold::Fold;
 use crate::flow::intake::{Rejects, Waiting};
-use crate::flow::time::Stamp;
+use crate::flow::time::{DAY_MS, Stamp};
 use crate::store::atomic::WriteError;
 use crate::store::root::Root;
 use crate::store::world::WorldFiles;
 
 mod batch;
 mod pass;
+
+/// How long a day's files are looked at on every pass, in milliseconds.
+pub const RECENT_MS: i64 = 7 * DAY_MS;
 
 /// What a pass knows when it has read.
 #[derive(Debug)]

@@ -4,9 +4,8 @@ use minijinja::{Value, context};
 
 use super::stamp;
 use crate::flow::status::count;
-use crate::flow::time::Stamp;
+use crate::flow::time::{DAY_MS, Stamp};
 
-pub const DAY_MS: i64 = 86_400_000;
 /// How many bars a strip has.
 const BARS: i64 = 48;
 /// How many changes are listed.

@@ -3,8 +3,8 @@
 use std::io;
 use std::num::NonZero;
 
-use super::Reading;
 use super::batch::{Batch, Looked, unreadable};
+use super::{RECENT_MS, Reading};
 use crate::flow::intake::{Intake, TOLERANCE_MS};
 use crate::flow::time::Stamp;
 use crate::store::events::checkpoint::{Checkpoint, Held, Tally};
@@ -16,8 +16,6 @@ use crate::store::events::tasks::{self, End, Outcome};
 use crate::store::root::Root;
 use crate::store::world::{self, WorldFiles};
 
-/// How long a day's files are looked at on every pass.
-const RECENT_MS: i64 = 7 * 24 * 3600 * 1000;
 /// How often the files of all days are looked at.
 const LOOK_MS: i64 = 3600 * 1000;
 /// Most entries that the checkpoint remembers beyond its open files.
