@@ -67,11 +67,11 @@ impl Raw {
     /// Takes an event's details over, into the memory that is there.
     fn set(&mut self, event: &Event<'_>) {
         self.0.clear();
-        self.0.push_str(event.details.map_or("{}", RawValue::get));
+        self.0.push_str(event.details.unwrap_or("{}"));
     }
 
     fn details(&self) -> Details {
-        serde_json::from_str(&self.0).map(Details::new).unwrap_or_default()
+        Details::new(&self.0)
     }
 }
 
@@ -310,7 +310,7 @@ fn disk(event: &Event<'_>) -> Disk {
     let Some(given) = event.details.and_then(disk_details) else { return Disk::default() };
     Disk {
         used_percent: given.used_percent.and_then(|raw| serde_json::from_str(raw.get()).ok()),
-        mount: given.mount.and_then(text).map(|mount| mount.into_owned()),
+        mount: given.mount.map(RawValue::get).and_then(text).map(|mount| mount.into_owned()),
     }
 }
 

@@ -110,9 +110,9 @@ pub struct Disk {
 pub struct Details(Box<RawValue>);
 
 impl Details {
-    /// Keeps a JSON value in its compact form.
-    pub fn new(raw: &RawValue) -> Self {
-        RawValue::from_string(compact(raw.get())).map(Self).unwrap_or_default()
+    /// Keeps a JSON value in its compact form; of what is none, an empty object.
+    pub fn new(json: &str) -> Self {
+        RawValue::from_string(compact(json)).map(Self).unwrap_or_default()
     }
 
     /// Returns the JSON text.

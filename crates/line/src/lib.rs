@@ -3,20 +3,19 @@
 //!
 //! Nothing here but what is done once a line or once a byte; that is what its profile in the program's manifest is for.
 
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use hifijson::escape::Lex as _;
+use hifijson::num::Lex as _;
+use hifijson::token::Lex as _;
+use hifijson::{Error, Expect, Read, SliceLexer, str};
 
 /// Most unknown keys of an ordinary event.
 const FEW: usize = 4;
 
-/// The fields of an ordinary event: strings where strings belong, one name a field, no escapes, nothing nested but the
-/// details.
+/// The fields of an ordinary event: strings where strings belong, one name a field, no escapes.
 #[derive(Debug, Default)]
 pub struct Fields<'a> {
-    /// `ts`, or one of its other names.
-    pub ts: Option<&'a RawValue>,
+    /// `ts`, or one of its other names, as JSON text.
+    pub ts: Option<&'a str>,
     /// `node`, or one of its other names.
     pub node: Option<&'a str>,
     /// `type`, or one of its other names.
@@ -31,34 +30,140 @@ pub struct Fields<'a> {
     pub level: Option<&'a str>,
     /// `source`.
     pub source: Option<&'a str>,
-    /// `details`, or one of its other names.
-    pub details: Option<&'a RawValue>,
+    /// `details`, or one of its other names, as JSON text.
+    pub details: Option<&'a str>,
 }
 
-/// Returns the fields of an ordinary event, or nothing where the text is anything else.
+/// Returns the fields of an ordinary event whose values are nested at most so deep, or nothing where the text is anything
+/// else.
 // Never inlined, as none of these: within the program it would be compiled for size again.
 #[inline(never)]
-pub fn fields(text: &str) -> Option<Fields<'_>> {
-    serde_json::from_str(text).ok()
+pub fn fields(text: &str, deepest: usize) -> Option<Fields<'_>> {
+    let (mut fields, mut unknown, mut others) = (Fields::default(), [""; FEW], 0);
+    let mut lexer = SliceLexer::new(text.as_bytes());
+    let object = |next, lexer: &mut SliceLexer<'_>| {
+        if next != b'{' {
+            return Err(NOT_ORDINARY);
+        }
+        lexer.discarded().seq(b'}', SliceLexer::ws_peek, |next, lexer| {
+            let key = plain(next, lexer, text)?;
+            let next = colon(lexer)?;
+            let (slot, is_text) = match key {
+                "ts" | "timestamp" | "time" => (&mut fields.ts, false),
+                "details" | "data" | "payload" => (&mut fields.details, false),
+                "node" | "host" | "hostname" => (&mut fields.node, true),
+                "type" | "event_type" | "event" => (&mut fields.kind, true),
+                "service" | "service_name" => (&mut fields.service, true),
+                "status" => (&mut fields.status, true),
+                "reason" => (&mut fields.reason, true),
+                "level" => (&mut fields.level, true),
+                "source" => (&mut fields.source, true),
+                other => {
+                    if others == FEW || unknown[..others].contains(&other) {
+                        return Err(NOT_ORDINARY);
+                    }
+                    unknown[others] = other;
+                    others += 1;
+                    return value(next, lexer, deepest);
+                }
+            };
+            let start = at(lexer, text);
+            let value = if is_text {
+                plain(next, lexer, text)?
+            } else {
+                value(next, lexer, deepest)?;
+                between(text, start, at(lexer, text))?
+            };
+            if slot.replace(value).is_some() { Err(NOT_ORDINARY) } else { Ok(()) }
+        })
+    };
+    lexer.exactly_one(SliceLexer::ws_peek, object).ok()?;
+    Some(fields)
 }
 
-/// Returns how many brackets and braces are opened in a text, those in strings included.
-#[inline(never)]
-pub fn opened(text: &str) -> usize {
-    // Eight bytes at once by hand: the last step of a build for size turns no loop into vector code, not even this one.
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let (words, rest) = text.as_bytes().as_chunks::<8>();
-    // As many as a byte can count.
-    let count = |block: &[[u8; 8]]| -> usize {
-        let lanes = block.iter().fold(0u64, |lanes, word| {
-            // A brace is a bracket with one bit more. What is none of the two keeps a bit, which carries into the top.
-            let other = (u64::from_le_bytes(*word) | (0x20 * ONES)) ^ (0x7b * ONES);
-            let top = ((other & (0x7f * ONES)) + 0x7f * ONES) | other;
-            lanes + ((!top >> 7) & ONES)
-        });
-        lanes.to_le_bytes().into_iter().map(usize::from).sum()
-    };
-    words.chunks(255).map(count).sum::<usize>() + rest.iter().filter(|b| matches!(b, b'[' | b'{')).count()
+/// What is told of all that is left to a closer look: nobody reads it.
+const NOT_ORDINARY: Error = Error::Token(Expect::Value);
+
+/// Returns how far a lexer has read.
+fn at(lexer: &SliceLexer<'_>, text: &str) -> usize {
+    text.len() - lexer.as_slice().len()
+}
+
+fn between(text: &str, start: usize, end: usize) -> Result<&str, Error> {
+    text.get(start..end).ok_or(NOT_ORDINARY)
+}
+
+/// Reads a colon. Returns the first byte of what follows.
+fn colon(lexer: &mut SliceLexer<'_>) -> Result<u8, Error> {
+    lexer.expect(SliceLexer::ws_peek, b':').ok_or(Expect::Colon)?;
+    lexer.ws_peek().ok_or(Error::Token(Expect::Value))
+}
+
+/// Reads a string without escapes.
+fn plain<'a>(next: u8, lexer: &mut SliceLexer<'_>, text: &'a str) -> Result<&'a str, Error> {
+    if next != b'"' {
+        return Err(NOT_ORDINARY);
+    }
+    let start = at(lexer.discarded(), text);
+    skip_plain(lexer);
+    let end = at(lexer, text);
+    if lexer.take_next() == Some(b'"') { between(text, start, end) } else { Err(NOT_ORDINARY) }
+}
+
+/// Reads a value down to its end, nested at most so deep.
+fn value(next: u8, lexer: &mut SliceLexer<'_>, deepest: usize) -> Result<(), Error> {
+    match next {
+        b'"' => string(lexer),
+        b'0'..=b'9' | b'-' => Ok(lexer.num_ignore().validate().map(drop)?),
+        b'a'..=b'z' => Ok(lexer.null_or_bool().map(drop).ok_or(Expect::Value)?),
+        b'[' | b'{' if deepest == 0 => Err(Error::Depth),
+        b'[' => lexer.discarded().seq(b']', SliceLexer::ws_peek, |next, lexer| value(next, lexer, deepest - 1)),
+        b'{' => lexer.discarded().seq(b'}', SliceLexer::ws_peek, |next, lexer| {
+            if next != b'"' {
+                return Err(NOT_ORDINARY);
+            }
+            string(lexer)?;
+            let next = colon(lexer)?;
+            value(next, lexer, deepest - 1)
+        }),
+        _ => Err(NOT_ORDINARY),
+    }
+}
+
+/// Reads a string, from its quote on.
+fn string(lexer: &mut SliceLexer<'_>) -> Result<(), Error> {
+    lexer.take_next();
+    loop {
+        skip_plain(lexer);
+        match lexer.take_next() {
+            Some(b'"') => return Ok(()),
+            Some(b'\\') => {
+                let next = lexer.take_next().ok_or(NOT_ORDINARY)?;
+                lexer.escape(next).map_err(str::Error::Escape)?;
+            }
+            _ => return Err(NOT_ORDINARY),
+        }
+    }
+}
+
+/// Which bytes end the plain part of a string.
+static IS_SPECIAL: [bool; 256] = {
+    let mut special = [false; 256];
+    let mut control = 0;
+    while control < 0x20 {
+        special[control] = true;
+        control += 1;
+    }
+    (special[b'"' as usize], special[b'\\' as usize]) = (true, true);
+    special
+};
+
+/// Reads a string's plain part: most of the bytes of a line are in one, and the lexer would look at each thrice.
+#[inline(always)]
+fn skip_plain(lexer: &mut SliceLexer<'_>) {
+    let rest = lexer.as_slice();
+    let plain = rest.iter().position(|b| IS_SPECIAL[usize::from(*b)]).unwrap_or(rest.len());
+    *lexer = SliceLexer::new(&rest[plain..]);
 }
 
 /// Returns whether a text is not empty, begins with a letter or a digit and holds nothing but those and `. _ -`.
@@ -109,81 +214,4 @@ pub fn unix_millis(text: &str) -> Option<i64> {
     }
     let cut = &fraction[..fraction.len().min(3)];
     Some(number(whole) * 1000 + number(cut) * [100, 10, 1][cut.len() - 1])
-}
-
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        struct FieldsVisitor;
-        impl<'de> Visitor<'de> for FieldsVisitor {
-            type Value = Fields<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an ordinary event")
-            }
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Fields<'de>, M::Error> {
-                let mut fields = Fields::default();
-                let (mut others, mut unknown) = (0, [""; FEW]);
-                while let Some(Plain(key)) = map.next_key()? {
-                    let text = match key {
-                        "ts" | "timestamp" | "time" => {
-                            if fields.ts.replace(map.next_value()?).is_some() {
-                                return Err(M::Error::custom(NOT_ORDINARY));
-                            }
-                            continue;
-                        }
-                        "details" | "data" | "payload" => {
-                            if fields.details.replace(map.next_value()?).is_some() {
-                                return Err(M::Error::custom(NOT_ORDINARY));
-                            }
-                            continue;
-                        }
-                        "node" | "host" | "hostname" => &mut fields.node,
-                        "type" | "event_type" | "event" => &mut fields.kind,
-                        "service" | "service_name" => &mut fields.service,
-                        "status" => &mut fields.status,
-                        "reason" => &mut fields.reason,
-                        "level" => &mut fields.level,
-                        "source" => &mut fields.source,
-                        other => {
-                            if others == FEW || unknown[..others].contains(&other) {
-                                return Err(M::Error::custom(NOT_ORDINARY));
-                            }
-                            if map.next_value::<&RawValue>()?.get().starts_with(['[', '{']) {
-                                return Err(M::Error::custom(NOT_ORDINARY));
-                            }
-                            unknown[others] = other;
-                            others += 1;
-                            continue;
-                        }
-                    };
-                    let Plain(value) = map.next_value()?;
-                    if text.replace(value).is_some() {
-                        return Err(M::Error::custom(NOT_ORDINARY));
-                    }
-                }
-                Ok(fields)
-            }
-        }
-        input.deserialize_map(FieldsVisitor)
-    }
-}
-
-const NOT_ORDINARY: &str = "not ordinary";
-
-/// A string without escapes.
-struct Plain<'a>(&'a str);
-
-impl<'de> Deserialize<'de> for Plain<'de> {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        struct PlainVisitor;
-        impl<'de> Visitor<'de> for PlainVisitor {
-            type Value = Plain<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string without escapes")
-            }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Plain<'de>, E> {
-                Ok(Plain(text))
-            }
-        }
-        input.deserialize_str(PlainVisitor)
-    }
 }

@@ -11,8 +11,8 @@ use super::{Event, EventError, Kind, Level};
 use crate::flow::name::check_name;
 use crate::flow::time::Stamp;
 
-/// A field's value by each of its names, in the order in which they count.
-type Aliases<'a, const N: usize> = [Option<&'a RawValue>; N];
+/// A field's value, as JSON text, by each of its names, in the order in which they count.
+type Aliases<'a, const N: usize> = [Option<&'a str>; N];
 
 /// The fields of an event as they stand in the text.
 #[derive(Default)]
@@ -31,7 +31,7 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn slot(&mut self, key: &str) -> Option<&mut Option<&'a RawValue>> {
+    fn slot(&mut self, key: &str) -> Option<&mut Option<&'a str>> {
         Some(match key {
             "ts" => &mut self.ts[0],
             "timestamp" => &mut self.ts[1],
@@ -69,7 +69,7 @@ impl<'a> Fields<'a> {
         let details = first(&self.details);
         let kind = kind(&type_name, || status(first(&self.status)), || level(first(&self.level), details))?;
         let reason =
-            first(&self.reason).map(|raw| text(raw).ok_or(EventError::Wrong("reason", "a string"))).transpose();
+            first(&self.reason).map(|json| text(json).ok_or(EventError::Wrong("reason", "a string"))).transpose();
         let reason = if type_name.starts_with("service_") { reason? } else { reason.unwrap_or_default() };
         let source = first(&self.source).and_then(text);
         Ok(Event { ts, node, type_name, kind, service, reason, source, details })
@@ -95,47 +95,45 @@ pub fn kind<'a, E>(
 }
 
 /// Returns the first value that is there; `null` is none.
-fn first<'a, const N: usize>(aliases: &Aliases<'a, N>) -> Option<&'a RawValue> {
-    aliases.iter().copied().flatten().find(|raw| raw.get() != "null")
+fn first<'a, const N: usize>(aliases: &Aliases<'a, N>) -> Option<&'a str> {
+    aliases.iter().copied().flatten().find(|json| *json != "null")
 }
 
-pub fn time(raw: &RawValue) -> Result<Stamp, EventError> {
-    let number = raw.get();
-    let ts = match text(raw) {
+pub fn time(json: &str) -> Result<Stamp, EventError> {
+    let ts = match text(json) {
         Some(text) => Stamp::parse(&text),
-        None if number.starts_with(|c: char| c == '-' || c.is_ascii_digit()) => Stamp::parse_unix(number),
+        None if json.starts_with(|c: char| c == '-' || c.is_ascii_digit()) => Stamp::parse_unix(json),
         None => return Err(EventError::Wrong("ts", "a time")),
     };
     let ts = ts.map_err(EventError::Time)?;
-    if ts.is_plausible() { Ok(ts) } else { Err(EventError::Implausible(number.to_owned())) }
+    if ts.is_plausible() { Ok(ts) } else { Err(EventError::Implausible(json.to_owned())) }
 }
 
 /// The types that say something of a service.
 const KNOWN_SERVICE_TYPES: [&str; 4] = ["service_healthy", "service_unhealthy", "service_status", "service_removed"];
 
-fn service<'a>(raw: Option<&'a RawValue>, type_name: &str) -> Result<Option<Cow<'a, str>>, EventError> {
+fn service<'a>(json: Option<&'a str>, type_name: &str) -> Result<Option<Cow<'a, str>>, EventError> {
     // An unknown type says nothing of any service, whatever it is called.
     let needed = KNOWN_SERVICE_TYPES.contains(&type_name);
-    let Some(raw) = raw else {
+    let Some(json) = json else {
         return if needed { Err(EventError::Missing("service")) } else { Ok(None) };
     };
-    let Some(name) = text(raw) else {
+    let Some(name) = text(json) else {
         return if needed { Err(EventError::Wrong("service", "a string")) } else { Ok(None) };
     };
     check_name(&name).map_err(|e| EventError::Name("service", e))?;
     Ok(Some(name))
 }
 
-fn status(raw: Option<&RawValue>) -> Result<Cow<'_, str>, EventError> {
-    let status = text(raw.ok_or(EventError::Missing("status"))?).ok_or(EventError::Wrong("status", "a string"))?;
+fn status(json: Option<&str>) -> Result<Cow<'_, str>, EventError> {
+    let status = text(json.ok_or(EventError::Missing("status"))?).ok_or(EventError::Wrong("status", "a string"))?;
     if status.is_empty() { Err(EventError::Wrong("status", "a word")) } else { Ok(status) }
 }
 
-pub fn level(top: Option<&RawValue>, details: Option<&RawValue>) -> Result<Level, EventError> {
-    let inner = details.and_then(disk_details).and_then(|d| d.level).filter(|raw| raw.get() != "null");
-    let raw = top.or(inner).ok_or(EventError::Missing("level"))?;
-    serde_json::from_str(raw.get())
-        .map_err(|_| EventError::Level(text(raw).map_or(raw.get().to_owned(), Cow::into_owned)))
+pub fn level(top: Option<&str>, details: Option<&str>) -> Result<Level, EventError> {
+    let inner = details.and_then(disk_details).and_then(|d| d.level).map(RawValue::get).filter(|json| *json != "null");
+    let json = top.or(inner).ok_or(EventError::Missing("level"))?;
+    serde_json::from_str(json).map_err(|_| EventError::Level(text(json).map_or(json.to_owned(), Cow::into_owned)))
 }
 
 /// What `details` of a `disk_pressure` event may say.
@@ -152,16 +150,16 @@ pub struct DiskDetails<'a> {
 }
 
 /// Returns what `details` say of a disk, where they are an object.
-pub fn disk_details(raw: &RawValue) -> Option<DiskDetails<'_>> {
+pub fn disk_details(json: &str) -> Option<DiskDetails<'_>> {
     // An array would be taken for the fields in their order.
-    raw.get().starts_with('{').then(|| serde_json::from_str(raw.get()).ok()).flatten()
+    json.starts_with('{').then(|| serde_json::from_str(json).ok()).flatten()
 }
 
 /// Returns the text of a JSON string; nothing for any other value.
-pub fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
-    let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
+pub fn text(json: &str) -> Option<Cow<'_, str>> {
+    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
     match memchr::memchr(b'\\', inner.as_bytes()) {
-        Some(_) => serde_json::from_str(raw.get()).ok().map(Cow::Owned),
+        Some(_) => serde_json::from_str(json).ok().map(Cow::Owned),
         None => Some(Cow::Borrowed(inner)),
     }
 }
@@ -177,7 +175,7 @@ impl<'de> Deserialize<'de> for Fields<'de> {
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Fields<'de>, M::Error> {
                 let mut fields = Fields::default();
                 while let Some(Text(key)) = map.next_key()? {
-                    let value = map.next_value()?;
+                    let value = map.next_value::<&RawValue>()?.get();
                     let doubled = match fields.slot(&key) {
                         Some(slot) => slot.replace(value).is_some(),
                         None => !fields.others.insert(key.clone()),

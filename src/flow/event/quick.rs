@@ -4,12 +4,12 @@
 use std::borrow::Cow;
 
 use super::fields::{kind, level, time};
-use super::{Event, Kind, Level, MAX_DEPTH, may_be_deep};
+use super::{Event, Kind, Level, MAX_DEPTH};
 use crate::flow::name::check_name;
 
 /// Returns the event, read down to its end as JSON, or nothing where it is not an ordinary one.
 pub fn parse(text: &str) -> Option<Event<'_>> {
-    let fields = hlctl_line::fields(text)?;
+    let fields = hlctl_line::fields(text, MAX_DEPTH)?;
     let ts = time(fields.ts?).ok()?;
     let (node, type_name) = (fields.node?, fields.kind?);
     check_name(node).ok()?;
@@ -18,11 +18,7 @@ pub fn parse(text: &str) -> Option<Event<'_>> {
         None if type_name.starts_with("service_") => return None,
         None => {}
     }
-    let details = fields.details.filter(|raw| raw.get() != "null");
-    // What was read down to its end closes as many brackets as it opens.
-    if details.is_some_and(|raw| raw.get().len() > 2 * MAX_DEPTH && may_be_deep(raw.get(), MAX_DEPTH)) {
-        return None;
-    }
+    let details = fields.details.filter(|json| *json != "null");
     let status = || fields.status.filter(|s| !s.is_empty()).map(Cow::Borrowed).ok_or(());
     let level = || match fields.level {
         Some("high") => Ok(Level::High),
