@@ -38,6 +38,68 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_no_json_goes_the_long_way() {
+        let event = |value: &str| format!(r#"{{"ts":1795418000,"node":"n","type":"odd","details":{value}}}"#);
+        for valid in [
+            "-0",
+            "1.5e+7",
+            "0.25E-3",
+            "true",
+            "null",
+            "[]",
+            "[ [ ] , { } ]",
+            "{ \"a\" : [1 , -2] }",
+            r#""\ud83d\ude00\n""#,
+        ] {
+            assert!(parse(&event(valid)).is_some(), "{valid}");
+            assert!(parse_thoroughly(&event(valid)).is_ok(), "{valid}");
+        }
+        for odd in [
+            "",
+            "-",
+            "01",
+            "1.",
+            ".5",
+            "1e",
+            "1.e5",
+            "+1",
+            "1x",
+            "tru",
+            "truee",
+            "nul",
+            "NaN",
+            "[1,]",
+            "[,]",
+            "[1 2]",
+            "[1",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{a:1}",
+            "{\"a\" 1}",
+            "{1:2}",
+            "]",
+            "1}",
+            "1} x",
+            "\"a\tb\"",
+            "\"a",
+            r#""\x""#,
+            r#""\u12g4""#,
+            r#""\u12""#,
+            "'a'",
+            "/**/1",
+            "1,,\"x\":1",
+        ] {
+            assert!(parse(&event(odd)).is_none(), "{odd}");
+            assert!(parse_thoroughly(&event(odd)).is_err(), "{odd}");
+        }
+        // Half of a pair is for the long way, which takes it.
+        assert!(parse(&event(r#""\ud83d""#)).is_none());
+        assert!(parse_thoroughly(&event(r#""\ud83d""#)).is_ok());
+        let nested = |levels: usize| event(&format!("{}{}", "[".repeat(levels), "]".repeat(levels)));
+        assert!(parse(&nested(100)).is_some() && parse(&nested(101)).is_none());
+    }
+
+    #[test]
     fn the_short_way_says_what_the_long_way_says() {
         let values = [
             "\"a\"",
