@@ -355,15 +355,16 @@ fn long_lists_that_nobody_reads_leave_room_for_those_who_are_known() {
     let bystander = server.bystander();
     let mut statuses = Vec::new();
     let mut readers: Vec<TcpStream> =
-        (0..24).map(|n| ask_without_reading(&server, &format!("127.0.0.{}", 10 + n % 8), list)).collect();
+        (0..40).map(|n| ask_without_reading(&server, &format!("127.0.0.{}", 10 + n % 16), list)).collect();
     readers.iter_mut().for_each(|stream| statuses.push(status(stream)));
-    assert!(statuses.contains(&200) && statuses.contains(&429), "{statuses:?}");
+    // A page of the list is hardly more than what the kernel takes of it: what waits in memory is little.
+    assert!(statuses.iter().all(|status| [200, 429].contains(status)), "{statuses:?}");
     // What is known of who asks is answered meanwhile, all of it: a page of the list ends where it gets too long.
     let token = format!("Authorization: Bearer {}", server.token(&["oskar"]));
     let (mut seen, mut cursor) = (0, String::new());
     loop {
         let page = server.send("GET", &format!("{list}&cursor={cursor}"), &[&token], "");
-        assert!(page.status == 200 && page.body.len() < 600_000, "{} {}", page.status, page.body.len());
+        assert!(page.status == 200 && page.body.len() < 300_000, "{} {}", page.status, page.body.len());
         seen += page.json()["actions"].as_array().unwrap().len();
         match page.json()["next"].as_str() {
             Some(next) => cursor = next.to_owned(),

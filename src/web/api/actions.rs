@@ -22,7 +22,7 @@ const LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
 
 /// How many bytes a page of the list has before it ends early.
-const MAX_PAGE: usize = 512 * 1024;
+const MAX_PAGE: usize = 256 * 1024;
 
 /// Most bytes of an output: what is kept of one, and the line that says what was left out.
 const MAX_LOG: usize = 8 << 20;
@@ -44,24 +44,26 @@ pub fn list(call: &Call<'_>) -> Answer {
     sort::by(&mut places, Ord::cmp);
     places.dedup();
     let start = after.map_or(0, |after| places.partition_point(|p| *p <= after));
-    let (page, next) = page(call, &places[start..], limit);
-    Ok(tagged(Response::new(200, JSON, format!("{{\"actions\":[{}],\"next\":{}}}\n", page.join(","), json!(next)))))
+    Ok(tagged(Response::new(200, JSON, page(call, &places[start..], limit))))
 }
 
-/// Returns the first of these actions, and where to go on behind them; what moved on meanwhile is another one's.
-fn page(call: &Call<'_>, places: &[Position], limit: usize) -> (Vec<String>, Option<String>) {
-    let (mut page, mut size) = (Vec::new(), 0);
+/// Returns the first of these actions, and where to go on behind them; what moved on meanwhile is another one's. Its text
+/// is made once, in place: several are made at the same time.
+fn page(call: &Call<'_>, places: &[Position], limit: usize) -> String {
+    let (mut page, mut listed, mut next) = ("{\"actions\":[".to_owned(), 0, None);
     for (i, (_, state, id)) in places.iter().enumerate() {
-        if page.len() == limit || size > MAX_PAGE {
-            return (page, i.checked_sub(1).map(|last| write_cursor(&places[last])));
+        if listed == limit || page.len() > MAX_PAGE {
+            next = i.checked_sub(1).map(|last| write_cursor(&places[last]));
+            break;
         }
         if let Ok(Some(entry)) = actions::read(&call.app.root, *state, id) {
-            let text = serde_json::to_string(&with_state(&entry)).expect("fields have names");
-            size += text.len();
-            page.push(text);
+            let comma = if listed == 0 { "" } else { "," };
+            let record = serde_json::to_string(&with_state(&entry)).expect("fields have names");
+            page.extend([comma, &record]);
+            listed += 1;
         }
     }
-    (page, None)
+    page + &format!("],\"next\":{}}}\n", json!(next))
 }
 
 /// Where an action stands in the list: newest first.
