@@ -340,17 +340,37 @@ fn outputs_that_nobody_reads_or_only_slowly() {
     is_small(&server);
 }
 
-#[test]
-fn long_lists_that_nobody_reads_leave_room_for_those_who_are_known() {
-    let server = Server::with_web("");
-    for n in 0..500 {
+/// Makes the records of completed actions, each with a hint of so many bytes.
+fn completed(server: &Server, count: usize, hint: usize) {
+    for n in 0..count {
         let id = format!("redeploy-piha-web-{n}");
-        let hints = "x".repeat(3000);
+        let hints = "x".repeat(hint);
         let action = format!(
             "{{\"id\":\"{id}\",\"type\":\"redeploy\",\"node\":\"piha\",\"service\":\"web\",\"hints\":[\"{hints}\"]}}"
         );
         server.home.put(&format!("actions/completed/{id}.json"), action);
     }
+}
+
+#[test]
+fn answers_that_nobody_reads_are_refused_beyond_their_room() {
+    let server = Server::with_web("");
+    // A page of two is longer than what the kernel takes of an answer.
+    completed(&server, 4, 200_000);
+    let bystander = server.bystander();
+    let path = "/api/v1/actions?limit=1000";
+    let mut readers: Vec<TcpStream> =
+        (0..24).map(|n| ask_without_reading(&server, &format!("127.0.0.{}", 10 + n % 8), path)).collect();
+    let statuses: Vec<u16> = readers.iter_mut().map(status).collect();
+    assert!(statuses.contains(&200) && statuses.contains(&429), "{statuses:?}");
+    bystander.was_answered();
+    is_small(&server);
+}
+
+#[test]
+fn long_lists_that_nobody_reads_leave_room_for_those_who_are_known() {
+    let server = Server::with_web("");
+    completed(&server, 500, 3000);
     let list = "/api/v1/actions?limit=1000";
     let bystander = server.bystander();
     let mut statuses = Vec::new();

@@ -42,7 +42,11 @@ pub fn room(response: &Response, client: IpAddr, freight: &Freight) -> Result<Op
 pub fn convert(response: Response, share: Option<Share>, pace: &Arc<Mutex<Pace>>) -> hyper::Response<Sent> {
     let content = match response.body {
         Body::Static(bytes) => Content::Whole(Bytes::from_static(bytes).into()),
-        Body::Owned(bytes) => Content::Whole(Bytes::from_owner(Held { bytes, _share: share }).into()),
+        Body::Owned(mut bytes) => {
+            // Its share is of what it says, not of the room in which it was made.
+            bytes.shrink_to_fit();
+            Content::Whole(Bytes::from_owner(Held { bytes, _share: share }).into())
+        }
         Body::Shared(bytes) => {
             Content::Whole(Bytes::from_owner(Held { bytes: SharedBytes(bytes), _share: share }).into())
         }
