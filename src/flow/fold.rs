@@ -1,7 +1,6 @@
 //! The fold from events to the world (contract section 3.1). It does not depend on the order in which events
 //! come, and an event that comes twice from one place changes nothing. Never reads, never asks the time.
 
-use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::event::{Event, Kind, Level, disk_details, text};
 use super::name::{NodeName, ServiceName};
+use super::sort;
 use super::time::Stamp;
 use super::world::{Details, Disk, NODES_SCHEMA, NodeRow, Nodes, SERVICES_SCHEMA, ServiceRow, Services};
 
@@ -206,15 +206,17 @@ impl Fold {
 }
 
 /// Returns what a map holds in the order of its names: its own order is another one each time.
-fn sorted<K: Ord, V>(map: &HashMap<K, V>) -> BTreeMap<&K, &V> {
-    map.iter().collect()
+fn sorted<K: Ord, V>(map: &HashMap<K, V>) -> Vec<(&K, &V)> {
+    let mut rows: Vec<_> = map.iter().collect();
+    sort::by(&mut rows, |a, b| a.0.cmp(b.0));
+    rows
 }
 
 fn in_order<K: Ord + Serialize, V: Serialize, S: Serializer>(
     map: &HashMap<K, V>,
     output: S,
 ) -> Result<S::Ok, S::Error> {
-    sorted(map).serialize(output)
+    output.collect_map(sorted(map))
 }
 
 /// Changes the value under a checked name, without making a name where there is one and without looking twice.

@@ -95,16 +95,19 @@ fn between(text: &str, start: usize, end: usize) -> Result<&str, Error> {
 
 /// Reads a colon. Returns the first byte of what follows.
 fn colon(lexer: &mut SliceLexer<'_>) -> Result<u8, Error> {
-    lexer.expect(SliceLexer::ws_peek, b':').ok_or(Expect::Colon)?;
-    lexer.ws_peek().ok_or(Error::Token(Expect::Value))
+    lexer.expect(SliceLexer::ws_peek, b':').ok_or(NOT_ORDINARY)?;
+    lexer.ws_peek().ok_or(NOT_ORDINARY)
+}
+
+/// Reads the quote that a string begins with.
+fn quote(next: u8, lexer: &mut SliceLexer<'_>) -> Result<(), Error> {
+    lexer.expect(|_| Some(next), b'"').ok_or(NOT_ORDINARY)
 }
 
 /// Reads a string without escapes.
 fn plain<'a>(next: u8, lexer: &mut SliceLexer<'_>, text: &'a str) -> Result<&'a str, Error> {
-    if next != b'"' {
-        return Err(NOT_ORDINARY);
-    }
-    let start = at(lexer.discarded(), text);
+    quote(next, lexer)?;
+    let start = at(lexer, text);
     skip_plain(lexer);
     let end = at(lexer, text);
     if lexer.take_next() == Some(b'"') { between(text, start, end) } else { Err(NOT_ORDINARY) }
@@ -113,26 +116,22 @@ fn plain<'a>(next: u8, lexer: &mut SliceLexer<'_>, text: &'a str) -> Result<&'a 
 /// Reads a value down to its end, nested at most so deep.
 fn value(next: u8, lexer: &mut SliceLexer<'_>, deepest: usize) -> Result<(), Error> {
     match next {
-        b'"' => string(lexer),
+        b'"' => string(next, lexer),
         b'0'..=b'9' | b'-' => Ok(lexer.num_ignore().validate().map(drop)?),
-        b'a'..=b'z' => Ok(lexer.null_or_bool().map(drop).ok_or(Expect::Value)?),
+        b'a'..=b'z' => Ok(lexer.null_or_bool().map(drop).ok_or(NOT_ORDINARY)?),
         b'[' | b'{' if deepest == 0 => Err(Error::Depth),
         b'[' => lexer.discarded().seq(b']', SliceLexer::ws_peek, |next, lexer| value(next, lexer, deepest - 1)),
         b'{' => lexer.discarded().seq(b'}', SliceLexer::ws_peek, |next, lexer| {
-            if next != b'"' {
-                return Err(NOT_ORDINARY);
-            }
-            string(lexer)?;
-            let next = colon(lexer)?;
-            value(next, lexer, deepest - 1)
+            string(next, lexer)?;
+            value(colon(lexer)?, lexer, deepest - 1)
         }),
         _ => Err(NOT_ORDINARY),
     }
 }
 
-/// Reads a string, from its quote on.
-fn string(lexer: &mut SliceLexer<'_>) -> Result<(), Error> {
-    lexer.take_next();
+/// Reads a string.
+fn string(next: u8, lexer: &mut SliceLexer<'_>) -> Result<(), Error> {
+    quote(next, lexer)?;
     loop {
         skip_plain(lexer);
         match lexer.take_next() {

@@ -140,6 +140,12 @@ impl Day {
         Ok(work)
     }
 
+    /// Returns the time before which a file's last change settles it, whatever else is read of its folder in this pass:
+    /// [`Day::settle`] proves nothing younger than [`PROOF_NS`] before the newest file, or before now.
+    pub fn surely_settled_before(now_ns: i64, recent: bool) -> i64 {
+        if recent { i64::MIN } else { now_ns.saturating_sub(2 * PROOF_NS) }
+    }
+
     /// Takes the files that were read into a new record. `recent` says that its `.jsonl` files are kept open.
     pub fn settle(&mut self, files: Vec<(String, Known)>, previous: i64, now_ns: i64, recent: bool) {
         let newest = files.iter().map(|(_, known)| known.identity().ctime).max().unwrap_or(i64::MIN);
@@ -233,6 +239,18 @@ mod tests {
         assert_eq!((day.count, day.young.len(), day.open.len()), (1, 1, 1));
         let files = [("a.json", 1), ("b.json", 5), ("c.jsonl", 5)].map(|(n, s)| entry(n, identity(s * SECOND)));
         assert_eq!(tally(&day, files.to_vec()), Ok([0, 1, 1, 1]));
+    }
+
+    #[test]
+    fn what_is_surely_settled_is_settled_beside_any_newest_file() {
+        let now = 100 * SECOND;
+        let sure = Day::surely_settled_before(now, false);
+        for newest in [sure, now - PROOF_NS - 1, now - PROOF_NS, now - PROOF_NS + 1, now, now + 9 * SECOND] {
+            let mut day = Day::default();
+            day.settle(vec![known("a.jsonl", sure - 1), known("b.jsonl", newest)], i64::MIN, now, false);
+            assert!(!day.open.contains_key("a.jsonl") && sure <= day.settled_before, "{newest}");
+        }
+        assert_eq!(Day::surely_settled_before(now, true), i64::MIN);
     }
 
     #[test]

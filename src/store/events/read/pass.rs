@@ -159,11 +159,7 @@ impl<'a> Pass<'a> {
         }
         let nothing = Day { settled_before: i64::MIN, ..Day::default() };
         let work = old.as_ref().unwrap_or(&nothing).compare(&dir.name, files)?;
-        // The record of a day trusts no file that is younger than the time that proves anything before its newest one.
-        let settled_before = match self.is_recent(&dir.name) {
-            true => i64::MIN,
-            false => self.now_ns.saturating_sub(2 * PROOF_NS),
-        };
+        let settled_before = Day::surely_settled_before(self.now_ns, self.is_recent(&dir.name));
         Ok(Looked { name: dir.name.clone(), day, old, settled_before, work })
     }
 
