@@ -17,6 +17,8 @@ use hlctl::commands::observe::{self, ObserveReport, Observed};
 use hlctl::commands::prune;
 use hlctl::context::{Context, Output};
 use hlctl::flow::time::{Clock, Stamp};
+use hlctl::store::events::{self, Meter};
+use hlctl::store::root::Root;
 use ruzstd::encoding::CompressionLevel;
 use serde_json::Value;
 
@@ -282,7 +284,49 @@ impl Run {
         let replay = observe(&self.root, true, true);
         assert!(!replay.changed, "a full replay gives other bytes: {}", why());
         assert_eq!(replay.findings, done.findings, "{}", why());
+        let folded = events::fold(&Root::open(&self.root).unwrap(), now(), &Meter::default()).unwrap();
+        assert_eq!(serde_json::to_value(folded.services()).unwrap(), want.services, "a fold that forgets: {}", why());
+        assert_eq!(serde_json::to_value(folded.nodes()).unwrap(), want.nodes, "a fold that forgets: {}", why());
     }
+}
+
+#[test]
+fn a_fold_that_forgets_reads_documents_of_every_size_and_shape() {
+    let dir = tempfile::tempdir().unwrap();
+    NOW.set(real_now(dir.path()));
+    let day = dir.path().join("events").join(now().day());
+    fs::create_dir_all(&day).unwrap();
+    let event = |service: &str, details: &str| {
+        let ts = now().millis() / 1000;
+        format!(
+            r#"{{"ts":{ts},"node":"n","type":"service_healthy","service":"{service}","details":{{"x":"{details}"}}}}"#
+        )
+    };
+    // Around what one call reads.
+    for length in (16 * 1024 - 2..16 * 1024 + 3).chain([70_000]) {
+        let service = format!("of-{length}");
+        let text = event(&service, &"x".repeat(length - event(&service, "").len()));
+        assert_eq!(text.len(), length);
+        fs::write(day.join(format!("{length}.json")), text).unwrap();
+    }
+    let shapes = [
+        ("spaces", format!(" \n{}\n\t ", event("spaces", ""))),
+        ("array", format!("[{},{}]", event("one", ""), event("two", ""))),
+        ("empty", String::new()),
+        ("cut", event("cut", "").trim_end_matches('}').to_owned()),
+        ("two", event("three", "") + &event("four", "")),
+        ("odd", "{\"a\":1}".to_owned()),
+    ];
+    for (name, text) in shapes {
+        fs::write(day.join(format!("{name}.json")), text).unwrap();
+    }
+    std::os::unix::fs::symlink(day.join("spaces.json"), day.join("link.json")).unwrap();
+    fs::create_dir(day.join("folder.json")).unwrap();
+    observe(dir.path(), false, false);
+    let folded = events::fold(&Root::open(dir.path()).unwrap(), now(), &Meter::default()).unwrap();
+    let world: Value = serde_json::from_slice(&fs::read(dir.path().join("world/services.json")).unwrap()).unwrap();
+    assert_eq!(serde_json::to_value(folded.services()).unwrap(), world);
+    assert_eq!(folded.services().services.len(), 9);
 }
 
 fn random_runs(seeds: std::ops::Range<u64>) {

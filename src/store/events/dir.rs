@@ -1,5 +1,6 @@
 //! Lists `events/` and the folders of its days. Looks at names and times, never at content.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -197,10 +198,10 @@ fn list(dir: &Path, shown: &str, look_at: impl Fn(Format) -> bool) -> io::Result
         }
         if kind != FileType::RegularFile {
             odd.add(&format!("{shown}/{lossy}"), None, what(kind));
-        } else if name.to_str().is_err() {
-            odd.add(&format!("{shown}/{lossy}"), None, "its name is not UTF-8: not read");
+        } else if let Cow::Borrowed(name) = lossy {
+            files.push(Entry { name: name.to_owned(), format, identity });
         } else {
-            files.push(Entry { name: lossy.into_owned(), format, identity });
+            odd.add(&format!("{shown}/{lossy}"), None, "its name is not UTF-8: not read");
         }
     }
     if files.iter().any(|file| matches!(file.format, Format::Gzip | Format::Zstd)) {

@@ -19,6 +19,8 @@ use crate::flow::event::MAX_LINE;
 use crate::flow::intake::{Intake, Source};
 use crate::flow::time::Stamp;
 
+/// What a `.json` file of one event is shorter than, as a rule, in bytes.
+const SHORT_DOCUMENT: usize = 16 * 1024;
 /// Largest `.json` file that is read, in bytes.
 pub const MAX_DOCUMENT: u64 = 16 << 20;
 /// How much of a `.jsonl` file's head and of what was read last is remembered, in bytes: of a file of twice this size, all.
@@ -49,13 +51,18 @@ impl Progress {
 
 /// Opens a regular file in a folder; a link that took its place is not followed, a pipe not waited for.
 pub fn open(dir: impl AsFd, path: &Path) -> io::Result<(File, Identity)> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::openat(dir, path, flags, Mode::empty())?);
+    let file = open_unseen(dir, path)?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(io::Error::other("not a regular file"));
     }
     Ok((file, Identity::of(&metadata)))
+}
+
+/// Opens what stands in a file's place, without asking what it is.
+pub fn open_unseen(dir: impl AsFd, path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::openat(dir, path, flags, Mode::empty())?))
 }
 
 /// Reads files, one after the other in the same memory.
@@ -116,6 +123,24 @@ impl<'a> Reader<'a> {
             self.intake.rejects.add(&source.file(), Some(self.lines.count() + 1), &cause);
         }
         Ok(hash)
+    }
+
+    /// Reads a `.json` file by one call. Returns false where that may not be all of it, and then nothing was taken in.
+    pub fn short_document(&mut self, file: &mut File, source: &Source) -> io::Result<bool> {
+        if self.bytes.len() < SHORT_DOCUMENT {
+            self.bytes.resize(SHORT_DOCUMENT, 0);
+        }
+        let read = file.read(&mut self.bytes[..SHORT_DOCUMENT])?;
+        let text = &self.bytes[..read];
+        // A regular file gives less than it was asked for only at its end, or where the disk failed: then the end of what it
+        // gives is hardly that of an event.
+        if read == SHORT_DOCUMENT || !matches!(text.trim_ascii_end(), [b'{', .., b'}']) {
+            return Ok(false);
+        }
+        self.meter.add_bytes(read as u64);
+        self.meter.add_events(1);
+        self.intake.document(text, source, self.horizon);
+        Ok(true)
     }
 
     /// Reads a `.json` file. Returns a hash of its content.

@@ -8,7 +8,7 @@ use self::pass::Pass;
 use super::ReadError;
 use super::checkpoint::{self, Checkpoint, Held, Tally};
 use super::day::Stale;
-use super::dir::list_days;
+use super::dir::{DayDir, list_days};
 use super::meter::Meter;
 use crate::flow::fold::Fold;
 use crate::flow::intake::{Rejects, Waiting};
@@ -70,8 +70,7 @@ impl Reading {
 
 /// Reads the events that are there and count at `now`. With `full`, all of them again.
 pub fn read(root: &Root, now: Stamp, full: bool, meter: &Meter) -> Result<Reading, ReadError> {
-    let events = root.events();
-    let listing = list_days(&events).map_err(|e| ReadError::at(&events, "list the folder", e))?.unwrap_or_default();
+    let listing = list(root)?;
     let stale = match full {
         true => "it was asked for".to_owned(),
         false => match checkpoint::load(root).and_then(|from| Pass::new(root, now, from)?.run(&listing, meter)) {
@@ -79,6 +78,28 @@ pub fn read(root: &Root, now: Stamp, full: bool, meter: &Meter) -> Result<Readin
             Err(Stale(why)) => why,
         },
     };
+    let mut reading = afresh(root, now, &listing, false, meter)?;
+    reading.replayed = Some(stale);
+    Ok(reading)
+}
+
+/// Folds all events afresh, and says nothing of it to the next pass.
+pub fn fold(root: &Root, now: Stamp, meter: &Meter) -> Result<Fold, ReadError> {
+    let listing = list(root)?;
+    let reading = afresh(root, now, &listing, true, meter)?;
+    reading
+        .checkpoint
+        .fold
+        .into_value()
+        .map_err(|Stale(why)| ReadError::at(&root.events(), "fold", io::Error::other(why)))
+}
+
+fn list(root: &Root) -> Result<Vec<DayDir>, ReadError> {
+    let events = root.events();
+    Ok(list_days(&events).map_err(|e| ReadError::at(&events, "list the folder", e))?.unwrap_or_default())
+}
+
+fn afresh(root: &Root, now: Stamp, listing: &[DayDir], forgets: bool, meter: &Meter) -> Result<Reading, ReadError> {
     let empty = Checkpoint {
         looked_at: now,
         incomplete: false,
@@ -89,20 +110,8 @@ pub fn read(root: &Root, now: Stamp, full: bool, meter: &Meter) -> Result<Readin
         fold: Held::default(),
     };
     // Nothing can be stale to a pass that relies on nothing.
-    let reading = Pass::afresh(root, now, empty).run(&listing, meter);
-    let mut reading = reading.map_err(|Stale(why)| ReadError::at(&events, "read", io::Error::other(why)))?;
-    reading.replayed = Some(stale);
-    Ok(reading)
-}
-
-/// Folds all events afresh, and says nothing of it to the next pass.
-pub fn fold(root: &Root, now: Stamp, meter: &Meter) -> Result<Fold, ReadError> {
-    let reading = read(root, now, true, meter)?;
-    reading
-        .checkpoint
-        .fold
-        .into_value()
-        .map_err(|Stale(why)| ReadError::at(&root.events(), "fold", io::Error::other(why)))
+    let reading = Pass::afresh(root, now, empty, forgets).run(listing, meter);
+    reading.map_err(|Stale(why)| ReadError::at(&root.events(), "read", io::Error::other(why)))
 }
 
 /// Writes the checkpoint, if the next pass needs a new one.

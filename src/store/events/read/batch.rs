@@ -36,8 +36,8 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Adds a day; its folder is opened if there is anything to read in it.
-    pub fn add(&mut self, mut looked: Looked, root: &Root) -> Result<(), Stale> {
+    /// Adds a day; its folder is opened if there is anything to read in it. `forgets` is that of the pass.
+    pub fn add(&mut self, mut looked: Looked, root: &Root, forgets: bool) -> Result<(), Stale> {
         if looked.work.is_any() {
             let path = root.events().join(&looked.name);
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -56,7 +56,7 @@ impl Batch {
             };
             let (day, folder) = (
                 self.days.len(),
-                Arc::new(Folder { name: looked.name.clone(), fd, settled_before: looked.settled_before }),
+                Arc::new(Folder { name: looked.name.clone(), fd, settled_before: looked.settled_before, forgets }),
             );
             let mut add = |entry: Entry, job: Job| {
                 let task = Task { day, folder: Arc::clone(&folder), entry, job };

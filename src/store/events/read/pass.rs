@@ -30,6 +30,8 @@ pub struct Pass<'a> {
     /// The first of the days whose files are always looked at.
     recent_from: String,
     look_at_all: bool,
+    /// Whether no next pass will ask what was read.
+    forgets: bool,
     changed: bool,
     incomplete: bool,
     checkpoint: Checkpoint,
@@ -45,6 +47,7 @@ impl<'a> Pass<'a> {
             horizon: now.plus_millis(TOLERANCE_MS),
             recent_from: now.plus_millis(-RECENT_MS).day(),
             look_at_all: false,
+            forgets: false,
             changed: false,
             incomplete: false,
             checkpoint,
@@ -52,9 +55,10 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Starts a pass that relies on nothing: `empty` is a checkpoint without a day.
-    pub fn afresh(root: &'a Root, now: Stamp, empty: Checkpoint) -> Self {
-        Self { changed: true, look_at_all: true, ..Self::over(root, now, empty) }
+    /// Starts a pass that relies on nothing: `empty` is a checkpoint without a day. One that `forgets` gives the fold and
+    /// what was set aside, but nothing for another pass to go on from.
+    pub fn afresh(root: &'a Root, now: Stamp, empty: Checkpoint, forgets: bool) -> Self {
+        Self { changed: true, look_at_all: true, forgets, ..Self::over(root, now, empty) }
     }
 
     /// Starts a pass on top of a checkpoint, if the clock allows it.
@@ -84,7 +88,7 @@ impl<'a> Pass<'a> {
         for dir in listing {
             match before.remove(&dir.name) {
                 Some(old) if !self.must_look(dir, &old) => drop(self.checkpoint.days.insert(dir.name.clone(), old)),
-                old => batch.add(self.look(dir, old)?, self.root)?,
+                old => batch.add(self.look(dir, old)?, self.root, self.forgets)?,
             }
             if batch.is_full() {
                 self.work_off(std::mem::take(&mut batch), &mut readers)?;
@@ -171,7 +175,9 @@ impl<'a> Pass<'a> {
             match end {
                 End::Read { known, changed } => {
                     self.changed |= changed;
-                    looked.work.kept.push((name, known));
+                    if !self.forgets {
+                        looked.work.kept.push((name, known));
+                    }
                 }
                 End::Gone => {}
                 End::Unreadable { error, opened } => {
