@@ -1,5 +1,6 @@
 //! One event a file, on one thread: a full replay beside what one would write first, `walkdir`, sorted, with
-//! `serde_json::from_slice` and a map; into a type that knows the fields, and into a `Value`.
+//! `serde_json::from_slice` and a map; into a type that knows the fields, and into a `Value`. And the replay of a pass, which
+//! also asks for each file's identity, by which the next pass knows it again.
 //!
 //! `cargo bench --bench one_a_file -- DIR [FILES [ROUNDS]]` makes `DIR/events/` where it is missing. The results must be
 //! equal before a time counts.
@@ -12,9 +13,12 @@ use std::time::{Duration, Instant};
 
 use color_eyre::eyre::{Result, ensure, eyre};
 use fastrand::Rng;
+use hlctl::flow::fold::Fold;
 use hlctl::flow::time::Stamp;
+use hlctl::flow::world::ServiceRow;
 use hlctl::store::events::{self, Meter};
 use hlctl::store::root::Root;
+use hlctl::store::world::WorldFiles;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -41,8 +45,15 @@ fn main() -> Result<()> {
     let root = Root::open(dir)?;
     let now = Stamp::from_millis(chrono::Utc::now().timestamp_millis());
     let events = dir.join("events");
-    let readers: [(&str, &dyn Fn() -> Result<World>); 3] = [
-        ("hlctl", &|| by_hlctl(&root, now)),
+    let fold = events::fold(&root, now, &Meter::default())?;
+    let (world, hashes) = (rows(&fold), WorldFiles::new(&fold.services(), &fold.nodes()).hashes());
+    let readers: [(&str, &dyn Fn() -> Result<World>); 4] = [
+        ("hlctl", &|| Ok(rows(&events::fold(&root, now, &Meter::default())?))),
+        ("hlctl, knowing each file again", &|| {
+            let reading = events::read(&root, now, true, &Meter::default())?;
+            ensure!(reading.world().map(WorldFiles::hashes) == Some(hashes), "another world");
+            Ok(world.clone())
+        }),
         ("walkdir, serde_json into a type", &|| by_walkdir(&events, |bytes| serde_json::from_slice(bytes).ok())),
         ("walkdir, serde_json into a Value", &|| {
             by_walkdir(&events, |bytes| {
@@ -53,7 +64,7 @@ fn main() -> Result<()> {
             })
         }),
     ];
-    let mut times = [const { Vec::new() }; 3];
+    let mut times = [const { Vec::new() }; 4];
     for _ in 0..rounds {
         let mut first = None;
         for ((name, read), times) in readers.iter().zip(&mut times) {
@@ -87,12 +98,9 @@ fn median(mut times: Vec<f64>) -> f64 {
 /// Status and reason of each service.
 type World = BTreeMap<(String, String), (String, Option<String>)>;
 
-fn by_hlctl(root: &Root, now: Stamp) -> Result<World> {
-    let services = events::fold(root, now, &Meter::default())?.services().services;
-    Ok(services
-        .into_iter()
-        .map(|row| ((row.node.to_string(), row.service.to_string()), (row.status, row.reason)))
-        .collect())
+fn rows(fold: &Fold) -> World {
+    let row = |row: ServiceRow| ((row.node.to_string(), row.service.to_string()), (row.status, row.reason));
+    fold.services().services.into_iter().map(row).collect()
 }
 
 #[derive(Deserialize)]
