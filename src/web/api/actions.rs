@@ -200,8 +200,11 @@ pub fn reject_one(call: &Call<'_>, id: &ActionId, reason: &str) -> Result<(), Re
     if reason.trim().is_empty() {
         return Err(Refusal::new(400, "a rejection needs a `reason`").advise("say why: the next person reads it"));
     }
+    let app = call.app;
     decidable(call)?;
-    commands::reject::reject(&call.app.root, id, &asked(call, Some(reason))?).map_err(refused)
+    let desired = app.cx.desired()?;
+    let asked = asked(call, Some(reason))?;
+    commands::reject::reject(&app.cx, &app.root, &desired, id, &asked).map_err(refused)
 }
 
 fn decidable(call: &Call<'_>) -> Result<(), Refusal> {
