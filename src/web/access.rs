@@ -114,10 +114,20 @@ fn cookie(head: &Head) -> Option<&str> {
     cookies.filter_map(|c| c.trim().split_once('=')).find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
 }
 
+/// Returns the token of a Bearer header. Any other scheme is a proxy's own affair and shows nothing to us: nginx passes
+/// what its `auth_basic` asked for.
+fn bearer(head: &Head) -> Option<&str> {
+    let mut sent = head.all("authorization").filter_map(|v| std::str::from_utf8(v).ok());
+    sent.find_map(|v| {
+        let (scheme, token) = v.split_once(' ').unwrap_or((v, ""));
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    })
+}
+
 /// Returns whether nothing that is asked depends on who asks: reading is open, and the client shows nothing.
 pub fn is_anybody(app: &App, head: &Head) -> bool {
     let open = app.config.serve.read == ReadAccess::Open;
-    open && head.all("authorization").next().is_none() && cookie(head).is_none()
+    open && bearer(head).is_none() && cookie(head).is_none()
 }
 
 /// Finds out who asks, and refuses those who may not.
@@ -153,17 +163,13 @@ fn not_known(detail: impl Into<String>) -> Refusal {
 }
 
 fn identify(app: &App, head: &Head, need: Need) -> Result<Option<Who>, Refusal> {
-    let bearer = head.header("authorization").map(|v| {
-        let (scheme, token) = v.split_once(' ').unwrap_or((v, ""));
-        (scheme.eq_ignore_ascii_case("bearer"), token.trim())
-    });
-    let session = cookie(head);
+    let (bearer, session) = (bearer(head), cookie(head));
     if bearer.is_none() && session.is_none() {
         return Ok(None);
     }
     let known = tokens::read(&app.root).map_err(|e| Refusal::new(503, e.to_string()).advise(e.advice()))?;
-    if let Some((is_bearer, sent)) = bearer {
-        if let Some(token) = tokens::find(&known, sent).filter(|_| is_bearer) {
+    if let Some(sent) = bearer {
+        if let Some(token) = tokens::find(&known, sent) {
             return Ok(Some(Who::of(token, None)));
         }
         return match need {

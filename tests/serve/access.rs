@@ -251,6 +251,31 @@ fn wrong_guesses_are_slowed_down_and_do_not_fill_the_log_while_right_tokens_go_o
 }
 
 #[test]
+fn what_a_proxy_asked_for_itself_shows_nothing() {
+    let server = Server::with_web("serve: {read: token}\n");
+    server.home.create(ID);
+    let token = server.token(&["oskar"]);
+    let cookie = server.log_in(&token);
+    let (csrf, before) = (server.csrf(&cookie), server.home.audit().len());
+    let (cookie, origin) = (format!("Cookie: {cookie}"), format!("Origin: http://{}", server.address));
+    let bearer = format!("Authorization: Bearer {token}");
+    for basic in ["Authorization: Basic b3NrYXI6aHVudGVyMjI=", "Authorization: x", "Authorization:"] {
+        for _ in 0..20 {
+            assert_eq!(server.send("GET", "/", &[basic, &cookie], "").status, 200, "{basic}");
+        }
+        assert_eq!(server.send("GET", "/", &[basic], "").status, 401, "{basic}");
+        assert_eq!(server.send("GET", "/", &[basic, &bearer], "").status, 200, "{basic}");
+        assert_eq!(server.send("GET", "/login", &[basic], "").status, 200, "{basic}");
+    }
+    assert_eq!(server.home.audit().len(), before, "nobody tried to log in");
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    let headers = ["Authorization: Basic eDp5", &cookie, &origin, form];
+    let reject = format!("csrf={csrf}&reason=no");
+    assert_eq!(server.send("POST", &format!("/actions/{ID}/reject"), &headers, &reject).status, 303);
+    assert_eq!(server.home.states(ID), [State::Rejected]);
+}
+
+#[test]
 fn after_a_login_one_is_where_one_was() {
     let server = Server::start("serve: {read: token}\n");
     let token = server.token(&["oskar"]);
