@@ -181,9 +181,9 @@ pub struct Admitted {
     who: Option<Who>,
 }
 
-/// Refuses to change anything on a mirror, but for who looks at it.
-fn check_mirror(app: &App, route: &Route) -> Result<(), Refusal> {
-    if route.method == "GET" || ["/login", "/logout"].contains(&route.path) || !app.root.is_mirror() {
+/// Refuses to change anything on a mirror. Handlers ask when they know that what is to be changed exists.
+pub fn check_mirror(app: &App) -> Result<(), Refusal> {
+    if !app.root.is_mirror() {
         return Ok(());
     }
     let from = crate::store::mirror::source(&app.root);
@@ -196,7 +196,6 @@ fn check_mirror(app: &App, route: &Route) -> Result<(), Refusal> {
 pub fn admit(app: &App, head: &Head) -> Result<Admitted, Refusal> {
     access::check_host(app, head)?;
     let (route, parameters) = find(app, head)?;
-    check_mirror(app, route)?;
     let who = access::check(app, head, route.need)?;
     access::check_origin(app, head, who.as_ref())?;
     Ok(Admitted { route, parameters, who })
