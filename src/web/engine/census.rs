@@ -8,8 +8,9 @@ use crate::web::lock;
 
 const MAX_CONNECTIONS: usize = 512;
 const MAX_PER_PEER: usize = 64;
-/// The last places, one in so many, are for those who have few: somebody with some addresses does not take them all.
-const RESERVED: usize = 4;
+/// The last places, of few one in four, are for those who have few: somebody with some addresses does not shut the
+/// operator out.
+const RESERVED: usize = 16;
 const FEW: usize = 4;
 /// Descriptors that are kept for files and the pool.
 const RESERVED_FILES: usize = 64;
@@ -46,7 +47,7 @@ impl Census {
 
     /// Returns a place for a connection, if there is one.
     pub fn place(&self, peer: IpAddr, trusted: bool) -> Option<Share> {
-        let open = self.most - self.most / RESERVED;
+        let open = self.most - RESERVED.min(self.most / 4);
         self.shares
             .take(peer, 1, |all, own| all < self.most && (trusted || own < if all < open { MAX_PER_PEER } else { FEW }))
     }
@@ -126,11 +127,11 @@ mod tests {
         let one = count(1, 1, false);
         assert_eq!(one.len(), MAX_PER_PEER);
         let twenty = count(100, 20, false);
-        assert_eq!(one.len() + twenty.len(), 384, "the last quarter is not theirs");
+        assert_eq!(one.len() + twenty.len(), 496, "the last sixteen are not theirs");
         let new = count(2, 1, false);
         assert_eq!(new.len(), FEW);
-        assert_eq!(count(3, 1, true).len(), 128 - FEW, "a proxy speaks for many");
-        assert_eq!(census.total(), 384 + FEW, "and those are free again");
+        assert_eq!(count(3, 1, true).len(), RESERVED - FEW, "a proxy speaks for many");
+        assert_eq!(census.total(), 496 + FEW, "and those are free again");
         drop((one, twenty, new));
         assert_eq!((census.total(), lock(&census.shares.0).1.len()), (0, 0));
     }
