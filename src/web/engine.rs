@@ -13,6 +13,7 @@ use hyper::header::HeaderValue;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use rustix::io::Errno;
 use tokio::io::AsyncWrite;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
@@ -62,7 +63,7 @@ async fn accept(app: Arc<App>, listener: std::net::TcpListener) -> io::Result<()
     let listener = TcpListener::from_std(listener)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let (stop, stopping) = watch::channel(false);
+    let word = watch::Sender::new(Word::GoOn);
     let freight = Freight::default();
     let census = Census::new();
     let mut beats = super::notify::watchdog().map(tokio::time::interval);
@@ -74,10 +75,15 @@ async fn accept(app: Arc<App>, listener: std::net::TcpListener) -> io::Result<()
                     let peer = peer.ip().to_canonical();
                     let Some(place) = census.place(peer, app.trusts(peer)) else { continue };
                     let door = Door { app: app.clone(), peer, freight: freight.clone() };
-                    tokio::spawn(connection(door, stream, place, stopping.clone()));
+                    tokio::spawn(connection(door, stream, place, word.subscribe()));
                 }
-                // Descriptors or memory are used up: those that are connected go on and will free some.
-                Err(_) => sleep(Duration::from_millis(100)).await,
+                // Descriptors or memory are used up: those in work go on and will free some.
+                Err(e) => {
+                    if matches!(Errno::from_io_error(&e), Some(Errno::MFILE | Errno::NFILE)) {
+                        word.send_replace(Word::MakeRoom);
+                    }
+                    sleep(Duration::from_millis(100)).await;
+                }
             },
             () = next(&mut beats) => super::notify::alive(),
             _ = terminate.recv() => break,
@@ -86,7 +92,7 @@ async fn accept(app: Arc<App>, listener: std::net::TcpListener) -> io::Result<()
     }
     drop(listener);
     super::notify::stopping();
-    let _ = stop.send(true);
+    word.send_replace(Word::End);
     let end = Instant::now() + DRAIN_TIME;
     while census.total() > 0 && Instant::now() < end {
         sleep(Duration::from_millis(20)).await;
@@ -102,6 +108,16 @@ async fn next(beats: &mut Option<tokio::time::Interval>) {
     }
 }
 
+/// What all connections are told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Word {
+    GoOn,
+    /// Descriptors are used up: those that are idle are to give theirs back.
+    MakeRoom,
+    /// After what is in work there is nothing more.
+    End,
+}
+
 /// What the requests of a connection have in common.
 #[derive(Clone)]
 struct Door {
@@ -111,7 +127,7 @@ struct Door {
     freight: Freight,
 }
 
-async fn connection(door: Door, stream: TcpStream, _place: Share, mut stopping: watch::Receiver<bool>) {
+async fn connection(door: Door, stream: TcpStream, _place: Share, mut word: watch::Receiver<Word>) {
     let _ = stream.set_nodelay(true);
     let pace = Arc::new(Mutex::new(Pace::new(Instant::now())));
     let guarded = Guarded::new(stream, pace.clone());
@@ -125,7 +141,7 @@ async fn connection(door: Door, stream: TcpStream, _place: Share, mut stopping: 
         // One byte more than is allowed, so that a head of exactly the largest size fits.
         .max_buf_size(MAX_HEAD + 1)
         .serve_connection(TokioIo::new(guarded), service);
-    let mut late = std::pin::pin!(too_late(pace));
+    let mut late = std::pin::pin!(too_late(pace.clone()));
     let mut told = false;
     loop {
         tokio::select! {
@@ -138,9 +154,15 @@ async fn connection(door: Door, stream: TcpStream, _place: Share, mut stopping: 
                 break;
             }
             () = late.as_mut() => break,
-            _ = stopping.changed(), if !told => {
-                told = true;
-                Pin::new(&mut connection).graceful_shutdown();
+            _ = word.changed(), if !told => {
+                let said = *word.borrow_and_update();
+                if said == Word::MakeRoom && lock(&pace).is_idle(Instant::now()) {
+                    break;
+                }
+                if said == Word::End {
+                    told = true;
+                    Pin::new(&mut connection).graceful_shutdown();
+                }
             }
         }
     }

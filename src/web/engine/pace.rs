@@ -16,6 +16,8 @@ use crate::web::lock;
 
 const HEAD_TIME: Duration = Duration::from_secs(10);
 const IDLE_TIME: Duration = Duration::from_secs(15);
+/// How long a connection is left idle where its descriptor is needed.
+const IDLE_ENOUGH: Duration = Duration::from_secs(1);
 /// How long a client may take none of an answer, and how many bytes of a long one it has to take in a second.
 const WRITE_TIME: Duration = Duration::from_secs(30);
 const WRITE_RATE: f64 = 16.0 * 1024.0;
@@ -57,6 +59,11 @@ impl Pace {
         let (heading, ahead) = (Heading::default(), Vec::new());
         let deadline = Some(now + IDLE_TIME);
         Self { phase: Phase::Idle, deadline, is_being_made: false, heading, ahead, body: 0 }
+    }
+
+    /// Returns whether nothing of a request has come for so long that none is on its way.
+    pub fn is_idle(&self, now: Instant) -> bool {
+        self.phase == Phase::Idle && self.deadline.is_some_and(|deadline| deadline + IDLE_ENOUGH <= now + IDLE_TIME)
     }
 
     fn enter(&mut self, phase: Phase, now: Instant) {
