@@ -85,7 +85,8 @@ async fn accept(app: Arc<App>, listener: std::net::TcpListener) -> io::Result<()
                     sleep(Duration::from_millis(100)).await;
                 }
             },
-            () = next(&mut beats) => super::notify::alive(),
+            // By way of the pool: a server that answers nobody any more is not alive.
+            () = next(&mut beats) => drop(tokio::task::spawn_blocking(super::notify::alive)),
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         }
