@@ -25,6 +25,7 @@ use super::lock;
 use super::message::{Head, Refusal, Request, Response};
 
 mod census;
+mod bare;
 mod heading;
 mod pace;
 mod sent;

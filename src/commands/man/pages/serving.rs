@@ -13,7 +13,7 @@ pub const PAGES: &[Page] = &[
             "Requests are answered only under an IP address, `localhost` or a name of `serve: allowed_hosts`, so that no \
              foreign page can make its own name point here. Behind a proxy, give the proxy's address in \
              `serve: trusted_proxies`, or the audit log names the proxy for every decision. TLS is the proxy's part.",
-            "Errors of the API are problem documents (RFC 9457). `/api/v1/openapi.json` describes it, `/metrics` is for \
+            "Errors of the API are problem documents (RFC 9457), and so are those of requests whose head cannot be read. `/api/v1/openapi.json` describes it, `/metrics` is for \
              Prometheus. Settings are read at the start: restart it after a change of `config.yaml`.",
             "What the pages and the API show to everybody is kept until the kernel tells of a change, for a second at the \
              most; on a network file system, changes of other machines are seen after that second.",
