@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::AsRawFd as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use tokio::io::AsyncWrite;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::App;
@@ -73,6 +75,9 @@ async fn accept(app: Arc<App>, listener: std::net::TcpListener) -> io::Result<()
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
+                    if census::is_among_the_last(stream.as_raw_fd()) {
+                        word.send_replace(Word::MakeRoom);
+                    }
                     let peer = peer.ip().to_canonical();
                     let Some(place) = census.place(peer, app.trusts(peer)) else { continue };
                     let door = Door { app: app.clone(), peer, freight: freight.clone() };
@@ -86,8 +91,7 @@ async fn accept(app: Arc<App>, listener: std::net::TcpListener) -> io::Result<()
                     sleep(Duration::from_millis(100)).await;
                 }
             },
-            // By way of the pool: a server that answers nobody any more is not alive.
-            () = next(&mut beats) => drop(tokio::task::spawn_blocking(super::notify::alive)),
+            () = next(&mut beats) => beat(),
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         }
@@ -242,12 +246,24 @@ async fn respond(app: &Arc<App>, head: Head, ambiguous: bool, body: Incoming) ->
     in_pool(app, move |app| app.answer(&Request { head, body: body.into() })).await
 }
 
+/// What is done on the pool, boxed: with each function of its own, tokio's machinery would be in the program once more.
+type Work<T> = Box<dyn FnOnce() -> Result<T, Refusal> + Send>;
+
 /// Runs a blocking function on the pool.
 async fn in_pool<T: Send + 'static>(
     app: &Arc<App>,
     work: impl FnOnce(&App) -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
     let app = app.clone();
-    let done = tokio::task::spawn_blocking(move || work(&app)).await;
-    done.unwrap_or_else(|_| Err(Refusal::new(500, "this request met a bug in hlctl")))
+    let work: Work<T> = Box::new(move || work(&app));
+    spawn_blocking(work).await.unwrap_or_else(|_| Err(Refusal::new(500, "this request met a bug in hlctl")))
+}
+
+/// Gives a sign of life by way of the pool: a server that can answer nobody is not alive.
+fn beat() {
+    let work: Work<()> = Box::new(|| {
+        super::notify::alive();
+        Ok(())
+    });
+    drop(spawn_blocking(work));
 }

@@ -14,6 +14,8 @@ const RESERVED: usize = 16;
 const FEW: usize = 4;
 /// Descriptors that are kept for files and the pool.
 const RESERVED_FILES: usize = 64;
+/// How many of them have to be left, or those who are idle give theirs back.
+const LAST_FILES: u64 = 16;
 
 /// How many KiB of large answers may be on their way: a client that does not read holds what it asked for.
 const ANSWERS: usize = 8 * 1024;
@@ -31,6 +33,12 @@ fn connections_allowed() -> usize {
     }
     let files = getrlimit(Resource::Nofile).current.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
     MAX_CONNECTIONS.min(files.saturating_sub(RESERVED_FILES)).max(4)
+}
+
+/// Returns whether hardly any descriptor is left behind this one, the lowest that was free: files need some too.
+pub fn is_among_the_last(descriptor: i32) -> bool {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    limit.is_some_and(|limit| u64::try_from(descriptor).unwrap_or_default() + LAST_FILES >= limit)
 }
 
 /// Who is connected.
