@@ -247,23 +247,27 @@ async fn respond(app: &Arc<App>, head: Head, ambiguous: bool, body: Incoming) ->
 }
 
 /// What is done on the pool, boxed: with each function of its own, tokio's machinery would be in the program once more.
-type Work<T> = Box<dyn FnOnce() -> Result<T, Refusal> + Send>;
+type Work = Box<dyn FnOnce() + Send>;
 
 /// Runs a blocking function on the pool.
 async fn in_pool<T: Send + 'static>(
     app: &Arc<App>,
     work: impl FnOnce(&App) -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
-    let app = app.clone();
-    let work: Work<T> = Box::new(move || work(&app));
-    spawn_blocking(work).await.unwrap_or_else(|_| Err(Refusal::new(500, "this request met a bug in hlctl")))
+    let (app, done) = (app.clone(), Arc::new(Mutex::new(None)));
+    let result = done.clone();
+    let work: Work = Box::new(move || {
+        let made = work(&app);
+        *lock(&result) = Some(made);
+    });
+    // One that panicked has left nothing.
+    let _ = spawn_blocking(work).await;
+    let made = lock(&done).take();
+    made.unwrap_or_else(|| Err(Refusal::new(500, "this request met a bug in hlctl")))
 }
 
 /// Gives a sign of life by way of the pool: a server that can answer nobody is not alive.
 fn beat() {
-    let work: Work<()> = Box::new(|| {
-        super::notify::alive();
-        Ok(())
-    });
+    let work: Work = Box::new(super::notify::alive);
     drop(spawn_blocking(work));
 }
