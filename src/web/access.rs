@@ -302,7 +302,7 @@ mod tests {
         assert_eq!(count(1, 10), (false, None));
         assert_eq!(count(2, 10), (true, Some(10)), "another address has a line of its own");
         assert_eq!((3..100).filter(|client| count(*client, 20).1.is_some()).count(), LINES - 2);
-        assert_eq!(count(1, 59).0, false);
+        assert!(!count(1, 59).0);
         assert_eq!(count(1, 60), (true, Some(97 - 8 + 1)), "what came later is told of in the next minute");
     }
 }
