@@ -1,8 +1,16 @@
 //! Text from outside that wants to be more: on no page, and in no browser, it becomes anything else.
 
+use serde_json::json;
+
 use super::beside;
 use crate::chromium::{Browser, Screen};
+use crate::gallery::{self, PAGES};
 use crate::server::Server;
+
+/// What an attacker would put wherever a text of theirs is shown.
+const EVIL: &str = "\"'><img src=x onerror=\"window.name='run'\"><svg onload=\"window.name='run'\">\
+    <a href=\"javascript:window.name='run'\" autofocus onfocus=\"window.name='run'\">x</a>\
+    </textarea></title></script><script>window.name='run'</script>{{ 7 * 7 }}&lt;b&gt;";
 
 #[test]
 fn what_agents_and_files_say_is_only_text_on_every_page() {
@@ -51,16 +59,41 @@ fn what_agents_and_files_say_is_only_text_on_every_page() {
             assert!(policy.contains("script-src 'self'") && !policy.contains("unsafe"), "{policy}");
             assert!(!answer.body.contains(" style=") && !answer.body.contains(" onclick="), "{page}");
         }
-        let Some(browser) = Browser::start(Screen::DESK, server.address) else { return };
+    });
+}
+
+#[test]
+fn chromium_runs_nothing_of_what_the_pages_show() {
+    let server = gallery::open(EVIL);
+    let Some(browser) = Browser::start(Screen::DESK, server.address) else { return };
+    beside(&server, || {
+        browser.go("/");
+        browser.script("window.name = 'quiet'");
         browser.log_in(&server.token(&["oskar"]));
-        for page in pages.into_iter().chain(["/actions?several"]) {
+        let evil = percent_encoding::utf8_percent_encode(EVIL, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let mut pages: Vec<String> = PAGES.map(str::to_owned).into();
+        pages.extend(["/services/nas/watchtower".into(), format!("/login?next={evil}"), format!("/actions/{evil}")]);
+        pages.extend([format!("/services/piha/{evil}"), format!("/actions?state={evil}"), format!("/{evil}?x={evil}")]);
+        pages.extend([
+            "/api/v1/digest".into(),
+            "/api/v1/actions".into(),
+            "/api/v1/actions/redeploy-nas-jellyfin/log".into(),
+        ]);
+        let mut shown = 0;
+        for page in &pages {
             browser.go(page);
-            browser.wait(|b| b.text("body").contains("hlctl"));
-            // Where only the policy kept it from running, the console says so.
-            let blocked = browser.console().into_iter().find(|line| line.contains("Content Security Policy"));
-            assert_eq!(blocked, None, "{page}");
-            let found = browser.script("return document.querySelectorAll('main img, main script, [onerror]').length");
-            assert_eq!(found, 0, "{page}");
+            let found = browser.script(
+                "for (const d of document.querySelectorAll('details')) d.open = true; \
+                 const odd = [...document.querySelectorAll('*')].filter(e => e.localName === 'img' || \
+                   (e.localName === 'script' && !e.src) || [...e.attributes].some(a => a.name.startsWith('on')) || \
+                   (e.href && String(e.href).startsWith('javascript:'))); \
+                 return [window.name, odd.map(e => e.outerHTML), document.documentElement.textContent.includes('onerror=')]",
+            );
+            assert_eq!((&found[0], &found[1]), (&json!("quiet"), &json!([])), "{page}");
+            shown += usize::from(found[2] == json!(true));
         }
+        assert!(shown > 15, "the texts are shown as they are: on {shown} of {} pages", pages.len());
+        let blocked: Vec<_> = browser.console().into_iter().filter(|l| l.contains("Content Security Policy")).collect();
+        assert!(blocked.is_empty(), "it took the policy to stop them: {blocked:?}");
     });
 }
