@@ -181,9 +181,9 @@ pub struct Admitted {
     who: Option<Who>,
 }
 
-/// Refuses to change anything on a mirror. Handlers ask when they know that what is to be changed exists.
-pub fn check_mirror(app: &App) -> Result<(), Refusal> {
-    if !app.root.is_mirror() {
+/// Refuses to change anything on a mirror, but for who looks at it. What exists is not known here: its queue is elsewhere.
+fn check_mirror(app: &App, route: &Route) -> Result<(), Refusal> {
+    if route.method == "GET" || ["/login", "/logout"].contains(&route.path) || !app.root.is_mirror() {
         return Ok(());
     }
     let from = crate::store::mirror::source(&app.root);
@@ -197,6 +197,7 @@ pub fn admit(app: &App, head: &Head) -> Result<Admitted, Refusal> {
     access::check_host(app, head)?;
     let (route, parameters) = find(app, head)?;
     let who = access::check(app, head, route.need)?;
+    check_mirror(app, route)?;
     access::check_origin(app, head, who.as_ref())?;
     Ok(Admitted { route, parameters, who })
 }

@@ -232,7 +232,7 @@ fn a_mirror_shows_what_the_control_plane_said_and_decides_nothing() {
         ("/api/v1/actions/{ID}/approve", &token, "", 409),
         ("/api/v1/actions/{ID}/reject", &token, "{\"reason\":\"x\"}", 409),
         ("/api/v1/events", &agent, "", 409),
-        ("/api/v1/actions/none/approve", &token, "", 404),
+        ("/api/v1/actions/none/approve", &token, "", 409),
         ("/api/v1/actions/{ID}/approve", &agent, "", 403),
         ("/api/v1/events", &String::new(), "", 401),
         ("/approve", &String::new(), "", 401),

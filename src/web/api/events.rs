@@ -18,7 +18,7 @@ use crate::store::root::Root;
 use crate::web::access::{self, Who};
 use crate::web::lock;
 use crate::web::message::{Head, Refusal, Response};
-use crate::web::routes::{Call, check_mirror};
+use crate::web::routes::Call;
 
 /// For how long the size of `events/` is believed.
 const SIZE_AGE_MS: i64 = 10_000;
@@ -171,7 +171,6 @@ struct Foreign {
 pub fn receive(call: &Call<'_>) -> Answer {
     let who = call.who.as_ref().ok_or_else(|| Refusal::new(401, "sending events needs a token"))?;
     let (app, body) = (call.app, call.request.body.as_slice());
-    check_mirror(app)?;
     let key = key(&call.request.head)?;
     let sorted = app.spool.sort(&app.root, who, body, call.now).map_err(|found| foreign(call, who, &found))?;
     let Sorted { accepted, rejected, rejected_total } = sorted;
