@@ -35,17 +35,16 @@ pub struct DigestReport {
 /// Makes the digest.
 pub fn run(cx: &Context, args: &cli::DigestArgs) -> Result<DigestReport> {
     let root = cx.root()?;
-    if root.is_mirror() {
-        let text = super::mirror::digest(&root, cx.now());
-        return Ok(DigestReport { markdown: digest::bounded(&text, args.max) });
-    }
     let desired = cx.desired()?;
     let cx = &cx.knowing(&desired);
     let text = match (&args.action, &args.select_node) {
         (Some(id), _) => of_action(cx, &desired, id)?,
         (None, Some(node)) => of_part(cx, &desired, node, args.service.as_ref())?,
+        // What is all of it, the control plane knows best; of a part a mirror has the world.
+        (None, None) if root.is_mirror() => super::mirror::digest(&root),
         (None, None) => of_all(cx, &desired)?,
     };
+    let text = if root.is_mirror() { super::mirror::headed(&root, &text, cx.now()) } else { text };
     Ok(DigestReport { markdown: digest::bounded(&mask(&text, &cx.secrets), args.max) })
 }
 

@@ -7,6 +7,7 @@ use crate::cli;
 use crate::context::Context;
 use crate::fail::{Result, usage};
 use crate::flow::action::ActionId;
+use crate::flow::desired::Desired;
 use crate::flow::lifecycle::Transition;
 use crate::store::root::Root;
 use crate::store::transition::{self, Asked, Changes, NotDone};
@@ -37,7 +38,7 @@ pub fn run(cx: &Context, args: &cli::Reject) -> Result<RejectReport> {
         let done = if args.dry_run {
             select::pending(&root, &id, Transition::Reject).map(drop)
         } else {
-            reject(&root, &id, &asked)
+            reject(cx, &root, &desired, &id, &asked)
         };
         match done {
             Ok(()) => report.rejected.push(id),
@@ -47,7 +48,15 @@ pub fn run(cx: &Context, args: &cli::Reject) -> Result<RejectReport> {
     Ok(report)
 }
 
-/// Rejects one action; the reason is the note of `asked`.
-pub fn reject(root: &Root, id: &ActionId, asked: &Asked) -> std::result::Result<(), NotDone> {
-    transition::apply(root, id, Transition::Reject, asked, |_| Ok(Changes::default())).map(drop)
+/// Rejects one action; the reason is the note of `asked`. What is written knows the secrets of the projects, whoever
+/// calls.
+pub fn reject(
+    cx: &Context,
+    root: &Root,
+    desired: &Desired,
+    id: &ActionId,
+    asked: &Asked,
+) -> std::result::Result<(), NotDone> {
+    let asked = asked.masked(&cx.knowing(desired).secrets);
+    transition::apply(root, id, Transition::Reject, &asked, |_| Ok(Changes::default())).map(drop)
 }

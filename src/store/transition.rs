@@ -16,6 +16,7 @@ use super::root::Root;
 use crate::flow::action::{self, ActionId, HistoryEntry, Via};
 use crate::flow::fields::Fields;
 use crate::flow::lifecycle::{State, Transition};
+use crate::flow::mask::mask;
 use crate::flow::time::Stamp;
 pub use not_done::NotDone;
 use swap::{SwapLost, swap};
@@ -36,6 +37,13 @@ pub struct Asked {
     pub peer: Option<String>,
     /// What they say.
     pub note: Option<String>,
+}
+
+impl Asked {
+    /// Returns the same without secrets in what they say.
+    pub fn masked(&self, secrets: &[String]) -> Asked {
+        Asked { note: self.note.as_deref().map(|note| mask(note, secrets)), ..self.clone() }
+    }
 }
 
 /// What a transition changes in the file beside its history.

@@ -103,8 +103,6 @@ fn an_approval_pins_the_plan_and_is_told_in_the_audit_log() {
     server.home.create(ID);
     let token = server.token(&["oskar"]);
     let path = format!("/api/v1/actions/{ID}/approve");
-    let stale = server.post(&path, &token, r#"{"digest":"sha256:00"}"#);
-    assert_eq!(stale.status, 409, "{stale:?}");
     for (path, body) in [
         ("approve", r#"{"digset":"sha256:00"}"#),
         ("approve", r#"{"digest":null,"x":1}"#),
@@ -220,13 +218,34 @@ fn a_mirror_shows_what_the_control_plane_said_and_decides_nothing() {
         digest.starts_with("> This is a mirror of http://vps:18180") && digest.ends_with("\n\n# afar\n"),
         "{digest}"
     );
-    for (path, token) in
-        [("/api/v1/actions/{ID}/approve", &token), ("/api/v1/events", &token), ("/approve", &String::new())]
-    {
-        let refused = server.post(&path.replace("{ID}", ID), token, "");
-        assert_eq!(refused.status, 409, "{refused:?}");
-        assert!(refused.body.replace("&#x2f;", "/").contains("http://vps:18180"), "{refused:?}");
+    server.home.put("events/2026-11-23/a.jsonl", format!("{}\n", event("piha")));
+    std::fs::remove_file(server.home.at("state/is-mirror")).unwrap();
+    server.home.run(&["observe"]);
+    server.home.put("state/is-mirror", "{\"schema\":\"hlctl.mirror/v1\",\"from\":\"http://vps:18180\"}");
+    let part = server.get("/api/v1/digest?node=piha");
+    assert!(part.body.starts_with("> This is a mirror of") && part.body.contains("# piha"), "{part:?}");
+    for unknown in ["node=nope", "node=piha&service=nope", "service=web", "action=nope"] {
+        assert_eq!(server.get(&format!("/api/v1/digest?{unknown}")).status, 404, "{unknown}");
     }
+    let agent = server.token(&["piha", "--agent"]);
+    for (path, token, body, status) in [
+        ("/api/v1/actions/{ID}/approve", &token, "", 409),
+        ("/api/v1/actions/{ID}/reject", &token, "{\"reason\":\"x\"}", 409),
+        ("/api/v1/events", &agent, "", 409),
+        ("/api/v1/actions/none/approve", &token, "", 409),
+        ("/api/v1/actions/{ID}/approve", &agent, "", 403),
+        ("/api/v1/events", &String::new(), "", 401),
+        ("/approve", &String::new(), "", 401),
+    ] {
+        let refused = server.post(&path.replace("{ID}", ID), token, body);
+        assert_eq!(refused.status, status, "{path}: {refused:?}");
+        assert!(status != 409 || refused.body.contains("http://vps:18180"), "{refused:?}");
+    }
+    let cookie = server.log_in(&token);
+    let csrf = server.csrf(&cookie);
+    let several = server.submit("/approve", &cookie, &format!("csrf={csrf}&pick={ID}+x"));
+    assert!(several.status == 409 && several.body.contains("nothing is decided here"), "{several:?}");
+    assert_eq!(server.submit("/logout", &cookie, &format!("csrf={csrf}")).status, 303);
     assert_eq!(server.home.states(ID), [State::Pending]);
 }
 

@@ -11,6 +11,7 @@ mod server;
 mod gallery;
 mod api;
 mod access;
+mod secrets;
 mod attacks;
 mod copy;
 mod pages;

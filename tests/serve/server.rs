@@ -281,10 +281,9 @@ pub fn is_released() -> bool {
     needs::var("HLCTL_PROGRAM").is_some()
 }
 
-/// Returns how long somebody else waits for an answer at the most. The bar is a second, and is met with much to spare;
-/// twice of it, because no machine that runs tests is alone all the time.
+/// Returns how long somebody else waits for an answer at the most: the bar is a second, and is met with much to spare.
 pub fn patience() -> Duration {
-    Duration::from_secs(if is_released() { 2 } else { 5 })
+    Duration::from_secs(if is_released() { 1 } else { 5 })
 }
 
 /// Reads what comes until the connection ends, however it ends.

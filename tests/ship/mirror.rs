@@ -99,11 +99,15 @@ fn a_mirror_decides_nothing_and_says_how_old_it_is() {
         assert!(body.contains(&format!("mirror of <a href=\"{url}/\">")), "{page:?}");
         assert!(!page.body.contains("/approve\""), "{page:?}");
     }
-    for path in ["/api/v1/actions/redeploy-piha-web/approve", "/actions/redeploy-piha-web/reject", "/api/v1/events"] {
-        for token in [token.as_str(), "wrong"] {
-            let refused = shown.post(path, token, "");
-            assert!(refused.status == 409 && refused.body.replace("&#x2f;", "/").contains(&url), "{refused:?}");
-        }
+    let agent = shown.token(&["piha", "--agent"]);
+    for (path, token) in [
+        ("/api/v1/actions/redeploy-piha-web/approve", &token),
+        ("/actions/redeploy-piha-web/reject", &token),
+        ("/api/v1/events", &agent),
+    ] {
+        let refused = shown.post(path, token, "");
+        assert!(refused.status == 409 && refused.body.replace("&#x2f;", "/").contains(&url), "{refused:?}");
+        assert_eq!(shown.post(path, "wrong", "").status, 401, "who may not ask is not told where to");
     }
     server.terminate();
     let home = &shown.home;

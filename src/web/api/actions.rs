@@ -188,7 +188,6 @@ pub fn approve_one(
     note: Option<&str>,
 ) -> Result<String, Refusal> {
     let app = call.app;
-    decidable(call)?;
     let desired = app.cx.desired()?;
     let asked = asked(call, note)?;
     let plan = commands::approve::approve(&app.cx, &app.root, &desired, id, digest, &asked).map_err(refused)?;
@@ -200,12 +199,10 @@ pub fn reject_one(call: &Call<'_>, id: &ActionId, reason: &str) -> Result<(), Re
     if reason.trim().is_empty() {
         return Err(Refusal::new(400, "a rejection needs a `reason`").advise("say why: the next person reads it"));
     }
-    decidable(call)?;
-    commands::reject::reject(&call.app.root, id, &asked(call, Some(reason))?).map_err(refused)
-}
-
-fn decidable(call: &Call<'_>) -> Result<(), Refusal> {
-    commands::queue::refuse_mirror(&call.app.root).map_err(|e| Refusal { status: 409, ..Refusal::from(e) })
+    let app = call.app;
+    let desired = app.cx.desired()?;
+    let asked = asked(call, Some(reason))?;
+    commands::reject::reject(&app.cx, &app.root, &desired, id, &asked).map_err(refused)
 }
 
 fn asked(call: &Call<'_>, note: Option<&str>) -> Result<Asked, Refusal> {
