@@ -13,6 +13,7 @@ mod api;
 mod access;
 mod attacks;
 mod copy;
+mod histories;
 mod pages;
 mod decide;
 mod looks;

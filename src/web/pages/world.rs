@@ -75,28 +75,22 @@ fn silence(call: &Call<'_>, line: Option<&NodeLine>) -> Option<Mark> {
 }
 
 /// Returns the strip of a service's last day.
-fn day(call: &Call<'_>, days: &mut Days, line: &NodeLine, name: &ServiceName, row: Option<&ServiceRow>) -> Value {
-    let mut marks = days.remove(&(line.node.clone(), name.clone())).unwrap_or_default();
+fn day(call: &Call<'_>, days: &Days, line: &NodeLine, name: &ServiceName, row: Option<&ServiceRow>) -> Value {
+    let mut marks = days.of(&line.node, name);
     marks.extend(row.map(past::of_row).unwrap_or_default());
     marks.extend(silence(call, Some(line)));
     sort::by(&mut marks, Ord::cmp);
-    history::line(&marks, call.now)
+    history::line(&marks, call.now, days.are_unread)
 }
 
 /// Returns the nodes as cards.
 pub fn node_cards(call: &Call<'_>, desired: &Desired, summary: &Summary) -> Result<Vec<Value>, Refusal> {
     let world = world_of(call, desired)?;
-    let mut days = call.app.pasts.all(&call.app.root, desired, call.now);
-    Ok(summary.node_lines.iter().map(|line| card(call, desired, &world, &mut days, line)).collect())
+    let days = call.app.days.days(&call.app.root, desired, call.now);
+    Ok(summary.node_lines.iter().map(|line| card(call, desired, &world, &days, line)).collect())
 }
 
-fn card(
-    call: &Call<'_>,
-    desired: &Desired,
-    (rows, nodes): &(Services, Nodes),
-    days: &mut Days,
-    line: &NodeLine,
-) -> Value {
+fn card(call: &Call<'_>, desired: &Desired, (rows, nodes): &(Services, Nodes), days: &Days, line: &NodeLine) -> Value {
     let row = nodes.get(line.node.as_str());
     let used = row.and_then(|r| r.disk.as_ref()).and_then(|d| d.used_percent.as_ref()).and_then(|n| n.as_f64());
     let high = desired.hosts.get(&line.node).and_then(|h| h.file.disk.high).unwrap_or(call.app.config.agent.disk_high);
@@ -134,7 +128,7 @@ pub fn nodes(call: &Call<'_>) -> Answer {
 pub fn services(call: &Call<'_>) -> Answer {
     let (desired, summary) = state(call)?;
     let (services, _) = world_of(call, &desired)?;
-    let mut days = call.app.pasts.all(&call.app.root, &desired, call.now);
+    let days = call.app.days.days(&call.app.root, &desired, call.now);
     let mut rows = Vec::new();
     for line in &summary.node_lines {
         for (name, _, well) in &line.services {
@@ -142,7 +136,7 @@ pub fn services(call: &Call<'_>) -> Answer {
             let look = Look::new(call, Some(line), row, *well);
             let own = context! {
                 node => line.node.as_str(), service => name.as_str(), words => look.words, tone => look.tone,
-                heard => maybe_stamp(look.unheard, call.now), day => day(call, &mut days, line, name, row),
+                heard => maybe_stamp(look.unheard, call.now), day => day(call, &days, line, name, row),
                 at => maybe_stamp(row.map(|r| r.last_event), call.now),
                 healthy_at => maybe_stamp(row.and_then(|r| r.last_healthy), call.now),
             };
@@ -194,7 +188,8 @@ pub fn service(call: &Call<'_>) -> Answer {
     let summary = commands::status::of(&call.app.cx, &desired)?;
     let line = summary.node_lines.iter().find(|l| l.node == node);
     let look = Look::new(call, line, row, row.is_some_and(ServiceRow::is_healthy));
-    let (mut past, cut) = call.app.pasts.single(&call.app.root, &desired, &node, &service, call.now);
+    let told = call.app.weeks.told(&call.app.root, &desired, &node, &service, call.now);
+    let mut past = told.changes.to_vec();
     let quiet = |mark| Change { mark, words: format!("not heard of: {node} is silent") };
     past.extend(silence(call, line).map(quiet));
     sort::by(&mut past, Ord::cmp);
@@ -219,7 +214,8 @@ pub fn service(call: &Call<'_>) -> Answer {
         runtime => wanted.map(|w| format!("{:?}", w.settings.runtime).to_lowercase()),
         monitor => wanted.is_some_and(|w| w.settings.monitor), desired => wanted.is_some(),
         nobody => if broken.is_some() { "nobody knows" } else { "by nobody" },
-        day => history::strip(&past, call.now, Span::DAY), week => history::strip(&past, call.now, Span::WEEK), cut,
+        day => history::strip(&past, call.now, Span::DAY), week => history::strip(&past, call.now, Span::WEEK),
+        cut => told.is_cut, unread => told.is_unread,
         events => history::newest(&past, call.now), actions => others.iter().take(10).map(|e| super::queue::line(call, e)).collect::<Vec<_>>(),
     };
     let page =
