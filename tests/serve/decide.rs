@@ -40,6 +40,26 @@ fn three_taps_approve_an_action_on_a_phone() {
 }
 
 #[test]
+fn a_third_tap_sends_nothing_more() {
+    let server = heard();
+    let Some(browser) = Browser::start(Screen::PHONE, server.address) else { return };
+    browser.log_in(&server.token(&["oskar"]));
+    browser.tap("details.row > summary");
+    // As quick as no driver taps: all of it before the first answer can come.
+    let sent = browser.script(
+        "let sent = 0; document.addEventListener('submit', e => { sent += e.defaultPrevented ? 0 : 1; }); \
+         const button = document.querySelector('details.row[open] button.guarded'); \
+         for (let n = 0; n < 4; n++) button.click(); return sent",
+    );
+    assert_eq!(sent, json!(1));
+    browser.wait(|b| b.path() == format!("/actions/{ID}"));
+    assert_eq!(browser.text("main h1"), "Redeploy web on piha", "no page says that somebody else was quicker");
+    assert_eq!(server.home.states(ID), [State::Approved]);
+    let refused = server.home.audit().iter().filter(|line| line.contains("refused")).count();
+    assert_eq!(refused, 0, "{:?}", server.home.audit());
+}
+
+#[test]
 fn a_rejection_says_why_and_the_page_shows_it() {
     let server = heard();
     let Some(browser) = Browser::start(Screen::PHONE, server.address) else { return };
