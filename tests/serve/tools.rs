@@ -17,6 +17,8 @@ fn prometheus_reads_the_metrics_without_a_complaint() {
     }
     let server = Server::with_web("");
     server.home.create("redeploy-piha-web");
+    server.home.put("hosts/broken/services.yaml", "services: [");
+    server.home.put("hosts/idle/services.yaml", "services: []");
     server.home.run(&["observe"]);
     server.home.run(&["reconcile"]);
     let metrics = server.get("/metrics");
@@ -30,6 +32,9 @@ fn prometheus_reads_the_metrics_without_a_complaint() {
     let out = promtool.wait_with_output().unwrap();
     assert!(out.status.success() && out.stdout.is_empty(), "{out:?}\n{}", metrics.body);
     assert!(metrics.body.contains("hlctl_actions{state=\"pending\"} 1"), "{}", metrics.body);
+    let nodes = metrics.body.lines().filter_map(|line| line.strip_prefix("hlctl_nodes{state=\""));
+    let nodes: Vec<&str> = nodes.filter(|line| !line.ends_with(" 0")).collect();
+    assert_eq!(nodes, ["never_heard\"} 1", "broken\"} 1", "unwatched\"} 1"], "each node in one state");
     for pass in ["observe", "reconcile"] {
         assert!(
             metrics.body.contains(&format!("hlctl_pass_duration_seconds{{pass=\"{pass}\"}} 0.")),
