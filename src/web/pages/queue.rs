@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use minijinja::{Value, context};
 
+use super::records::Records;
 use super::{Answer, Page, below_root, clean, may_decide, maybe_stamp, plan, render, stamp, state, state_tone, words};
 use crate::cli;
 use crate::commands;
@@ -48,18 +49,18 @@ pub fn most_urgent_first(entries: &[Entry]) -> Vec<&Entry> {
 /// Returns the list.
 pub fn actions(call: &Call<'_>) -> Answer {
     let (desired, summary) = state(call)?;
-    let listing = actions::list(&call.app.root, &State::ALL).map_err(|e| Refusal::new(503, e.to_string()))?;
+    let records = Records::newest(call, SHOWN, |_| true)?;
     let wanted = call.request.head.queries("state").into_iter().next().and_then(|s| s.parse::<State>().ok());
     let plans = plans(call, &desired)?;
     let several = may_decide(call) && call.request.head.query.starts_with("several");
     let mut groups = Vec::new();
     for state in State::ALL.into_iter().filter(|s| wanted.is_none_or(|w| w == *s)) {
-        let mut entries: Vec<&Entry> = listing.entries.iter().filter(|e| e.state == state).collect();
-        let all = entries.len();
+        let mut entries: Vec<&Entry> = records.entries.iter().filter(|e| e.state == state).collect();
+        let all = records.counts.get(&state).copied().unwrap_or_default();
         Entry::newest_first(&mut entries);
         let rows: Vec<Value> = match state {
             State::Pending => {
-                let all = most_urgent_first(&listing.entries).into_iter().enumerate();
+                let all = most_urgent_first(&records.entries).into_iter().enumerate();
                 all.map(|(n, e)| pending_row(call, &summary, e, &plans, !several && n >= INLINE)).collect()
             }
             _ => entries.iter().take(SHOWN).map(|e| line(call, e)).collect(),
@@ -67,7 +68,7 @@ pub fn actions(call: &Call<'_>) -> Answer {
         let more = all - rows.len();
         groups.push(context! { state => state.as_str(), tone => state_tone(state), all, more, rows });
     }
-    let invalid: Vec<String> = listing.invalid.iter().map(|i| below_root(call, &i.to_string())).collect();
+    let invalid: Vec<String> = records.invalid.iter().map(|i| below_root(call, &i.to_string())).collect();
     let (wanted, states) = (wanted.map(State::as_str), State::ALL.map(State::as_str));
     let own = context! { groups, invalid, several, wanted, states };
     let page = Page { template: "actions.html", name: "actions", digest: Some(String::new()) };

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use minijinja::{Value, context};
 
 use super::history::{self, Change, Mark, Span};
+use super::records::Records;
 use super::{Answer, Page, below_root, clean, maybe_stamp, render, state, words};
 use crate::commands;
 use crate::fail::Advised;
 use crate::flow::desired::{Desired, HostError};
-use crate::flow::lifecycle::State;
 use crate::flow::name::{NodeName, ServiceName};
 use crate::flow::sort;
 use crate::flow::status::{NodeLine, NodeStanding, Summary};
@@ -19,6 +19,9 @@ use crate::store;
 use crate::web::message::Refusal;
 use crate::web::past::{self, Days};
 use crate::web::routes::Call;
+
+/// How many actions the page of a service shows.
+const ACTIONS: usize = 10;
 
 fn world_of(call: &Call<'_>, desired: &Desired) -> Result<(Services, Nodes), Refusal> {
     let (services, nodes) = store::world::read_both(&call.app.root).advised()?;
@@ -194,9 +197,7 @@ pub fn service(call: &Call<'_>) -> Answer {
     past.extend(silence(call, line).map(quiet));
     sort::by(&mut past, Ord::cmp);
     let drift = summary.drift.iter().find(|d| d.node == node && d.service.as_ref() == Some(&service));
-    let mut others: Vec<_> =
-        store::actions::list(&call.app.root, &State::ALL).map_err(|e| Refusal::new(503, e.to_string()))?.entries;
-    others.retain(|e| e.action.is_about(&node, Some(&service)));
+    let mut others = Records::newest(call, ACTIONS, |e| e.action.is_about(&node, Some(&service)))?.entries;
     sort::by_key(&mut others, |e| std::cmp::Reverse(e.since()));
     let status = row.map_or(if broken.is_some() { "unknown" } else { "missing" }.into(), |r| clean(&r.status));
     let own = context! {
@@ -211,12 +212,13 @@ pub fn service(call: &Call<'_>) -> Answer {
         why => drift.map(|d| clean(&d.why)).or_else(|| broken.map(|b| why_unknown(call, b))), action => drift.and_then(|d| d.action.as_deref()),
         deed => others.iter().find(|e| drift.is_some_and(|d| d.action.as_deref() == Some(e.action.id.as_str()))).map(|e| super::queue::deed(&e.action)),
         held => drift.and_then(|d| d.held_by.as_deref()).map(clean),
+        until => maybe_stamp(drift.and_then(|d| d.held_until), call.now),
         runtime => wanted.map(|w| format!("{:?}", w.settings.runtime).to_lowercase()),
         monitor => wanted.is_some_and(|w| w.settings.monitor), desired => wanted.is_some(),
         nobody => if broken.is_some() { "nobody knows" } else { "by nobody" },
         day => history::strip(&past, call.now, Span::DAY), week => history::strip(&past, call.now, Span::WEEK),
         cut => told.is_cut, unread => told.is_unread,
-        events => history::newest(&past, call.now), actions => others.iter().take(10).map(|e| super::queue::line(call, e)).collect::<Vec<_>>(),
+        events => history::newest(&past, call.now), actions => others.iter().take(ACTIONS).map(|e| super::queue::line(call, e)).collect::<Vec<_>>(),
     };
     let page =
         Page { template: "service.html", name: "service", digest: Some(format!("?node={node}&service={service}")) };
