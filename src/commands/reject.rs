@@ -6,8 +6,11 @@ use super::select;
 use crate::cli;
 use crate::context::Context;
 use crate::fail::{Result, usage};
-use crate::flow::action::ActionId;
+use crate::flow::action::{Action, ActionId};
+use crate::flow::desired::Desired;
 use crate::flow::lifecycle::Transition;
+use crate::flow::reconcile;
+use crate::store::actions::Entry;
 use crate::store::root::Root;
 use crate::store::transition::{self, Asked, Changes, NotDone};
 
@@ -45,6 +48,28 @@ pub fn run(cx: &Context, args: &cli::Reject) -> Result<RejectReport> {
         }
     }
     Ok(report)
+}
+
+/// Rejects one action whose plan was shown: where it is another one now, nobody has seen what is rejected.
+pub fn reject_shown(
+    root: &Root,
+    desired: &Desired,
+    id: &ActionId,
+    digest: &str,
+    asked: &Asked,
+) -> std::result::Result<(), NotDone> {
+    let check = |entry: &Entry| {
+        let Action { node, service, kind, .. } = &entry.action;
+        let commit = entry.action.commit(entry.state);
+        let plan = reconcile::make_plan(desired, node, service.as_ref(), *kind, commit);
+        let now = plan.as_ref().map_or("none", |plan| &plan.digest);
+        if now == digest {
+            return Ok(Changes::default());
+        }
+        let message = format!("cannot reject {id}: its plan is now {now}, not {digest}");
+        Err(NotDone::Refused { message, advice: "read what would run now, then decide".into() })
+    };
+    transition::apply(root, id, Transition::Reject, asked, check).map(drop)
 }
 
 /// Rejects one action; the reason is the note of `asked`.

@@ -163,7 +163,7 @@ pub fn approve(call: &Call<'_>) -> Answer {
 pub fn reject(call: &Call<'_>) -> Answer {
     let entry = known(call)?;
     let Rejection { reason } = body(call)?;
-    reject_one(call, &entry.action.id, reason.as_deref().unwrap_or_default())?;
+    reject_one(call, &entry.action.id, reason.as_deref().unwrap_or_default(), None)?;
     let state = State::Rejected;
     Ok(Response::json(200, &json!({ "id": entry.action.id, "state": state })))
 }
@@ -195,13 +195,19 @@ pub fn approve_one(
     Ok(plan.digest)
 }
 
-/// Rejects one action in the name of who asks; a rejection needs a reason.
-pub fn reject_one(call: &Call<'_>, id: &ActionId, reason: &str) -> Result<(), Refusal> {
+/// Rejects one action in the name of who asks, only with the plan of the digest, where there is one; a rejection needs
+/// a reason.
+pub fn reject_one(call: &Call<'_>, id: &ActionId, reason: &str, digest: Option<&str>) -> Result<(), Refusal> {
     if reason.trim().is_empty() {
         return Err(Refusal::new(400, "a rejection needs a `reason`").advise("say why: the next person reads it"));
     }
     decidable(call)?;
-    commands::reject::reject(&call.app.root, id, &asked(call, Some(reason))?).map_err(refused)
+    let (root, asked) = (&call.app.root, asked(call, Some(reason))?);
+    match digest {
+        Some(digest) => commands::reject::reject_shown(root, &call.app.cx.desired()?, id, digest, &asked),
+        None => commands::reject::reject(root, id, &asked),
+    }
+    .map_err(refused)
 }
 
 fn decidable(call: &Call<'_>) -> Result<(), Refusal> {

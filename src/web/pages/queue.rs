@@ -120,7 +120,16 @@ pub fn pending_row(call: &Call<'_>, summary: &Summary, entry: &Entry, plans: &Pl
         attempt => action.attempt, since => maybe_stamp(entry.since(), call.now),
         lasts => lasts(summary, action, call.now), hints => action.hints.iter().map(|h| clean(h)).collect::<Vec<_>>(),
         plan => planned.and_then(|p| plan::planned(p, call.now)), later,
-        error => planned.and_then(|p| p.error.as_deref()).map(clean),
+        error => planned.and_then(|p| p.error.as_deref()).map(clean), after => after_no(call, action),
+    }
+}
+
+/// Says what follows a rejection.
+fn after_no(call: &Call<'_>, action: &Action) -> String {
+    let hold = span(i64::try_from(call.app.config.reject_hold.as_millis()).unwrap_or(i64::MAX));
+    match &action.drift {
+        Some(_) => format!("Rejected, it is not queued again until what is wrong was gone once, or {hold} are over."),
+        None => "Rejected, it ends here: nothing is run.".into(),
     }
 }
 
@@ -185,7 +194,7 @@ pub fn action(call: &Call<'_>) -> Answer {
         detected => maybe_stamp(action.drift.as_ref().and_then(|d| d.detected_at), call.now),
         hints => action.hints.iter().map(|h| clean(h)).collect::<Vec<_>>(),
         plan => shown, fetches => action.kind == ActionType::Redeploy, error => planned.as_ref().and_then(|p| p.error.as_deref()).map(clean),
-        pinned => planned.as_ref().and_then(|p| p.pinned.as_deref()).map(clean), history,
+        pinned => planned.as_ref().and_then(|p| p.pinned.as_deref()).map(clean), history, after => after_no(call, action),
         by_hand => entry.standing.by_hand, older => actions::older(&call.app.root, &action.id),
         result => outcome(&entry), log, live => matches!(entry.state, State::Approved | State::Running),
     };
@@ -225,7 +234,8 @@ fn no_plan() -> Refusal {
 /// The reject button.
 pub fn reject(call: &Call<'_>) -> Answer {
     let entry = known(call)?;
-    reject_one(call, &entry.action.id, &call.request.field("reason").unwrap_or_default())?;
+    let (reason, digest) = (call.request.field("reason").unwrap_or_default(), call.request.field("digest"));
+    reject_one(call, &entry.action.id, &reason, digest.as_deref())?;
     Ok(to_action(call, &entry))
 }
 
