@@ -6,10 +6,11 @@ use serde_json::json;
 use crate::chromium::{Browser, Screen};
 use crate::server::Server;
 
-const ID: &str = "redeploy-piha-web";
+/// The action of all these tests.
+pub const ID: &str = "redeploy-piha-web";
 
 /// Returns a server with one pending action, on a node that was heard.
-fn heard() -> Server {
+pub fn heard() -> Server {
     let server = Server::with_web("");
     server.home.create(ID);
     let event = r#"{"ts":"2026-11-23T07:13:05Z","node":"piha","type":"node_heartbeat"}"#;
@@ -19,7 +20,7 @@ fn heard() -> Server {
 }
 
 /// Taps a guarded button: the first tap asks, the second does it.
-fn tap_twice(browser: &Browser, selector: &str) {
+pub fn tap_twice(browser: &Browser, selector: &str) {
     browser.tap(selector);
     browser.tap(selector);
 }
@@ -111,7 +112,7 @@ fn a_plan_that_changed_since_the_page_was_drawn_is_not_approved() {
 }
 
 /// Gives `web` on `piha` another command for all that can be done to it; `db` beside it stays as it is.
-fn change_plans(server: &Server, command: &str) {
+pub fn change_plans(server: &Server, command: &str) {
     let service = |name: &str, command: &str| {
         let recipes = format!("{{redeploy: [[\"{command}\"]], container_restart: [[\"{command}\"]]}}");
         format!("  - name: {name}\n    runtime: command\n    recipes: {recipes}\n")

@@ -4,8 +4,10 @@
 use serde_json::{Value, json};
 
 use crate::chromium::{Browser, Screen, pictures};
+use crate::decide::{ID, change_plans, heard};
 use crate::gallery::{self, PAGES};
-use crate::support::needs;
+use crate::server::Server;
+use crate::support::{Home, needs};
 
 /// What an attacker would put wherever a text of theirs is shown.
 const EVIL: &str = "\"'><img src=x onerror=\"window.name='run'\"><svg onload=\"window.name='run'\">\
@@ -24,14 +26,16 @@ fn no_page_is_wider_than_its_screen_and_axe_finds_nothing_serious() {
     }
     for screen in screens {
         let Some(browser) = Browser::start(screen, server.address) else { return };
-        browser.go("/login");
-        check(&browser, &axe, "/login", screen);
+        for (page, name) in [("/", "logged-out"), ("/login", "login-form")] {
+            browser.go(page);
+            check(&browser, &axe, name, screen);
+        }
         browser.log_in(&token);
         for page in PAGES {
             browser.go(page);
             browser.keep_picture(&format!("{}-{}", gallery::name(page), screen.name()));
             browser.script("for (const d of document.querySelectorAll('details')) d.open = true");
-            check(&browser, &axe, page, screen);
+            check(&browser, &axe, &gallery::name(page), screen);
             if screen.width < 600 {
                 fingers(&browser, page);
             }
@@ -40,10 +44,58 @@ fn no_page_is_wider_than_its_screen_and_axe_finds_nothing_serious() {
     println!("pictures are in {}", pictures().display());
 }
 
+/// Returns a server where nothing needs anybody.
+fn quiet() -> Server {
+    let server = Server::with_web("");
+    let now = gallery::now();
+    let events = [r#""type":"node_heartbeat""#, r#""type":"service_healthy","service":"web""#];
+    let events = events.map(|event| format!("{{\"ts\":\"{now}\",\"node\":\"piha\",{event}}}\n"));
+    server.home.put(&format!("events/{}/a.jsonl", now.day()), events.concat());
+    for pass in ["observe", "reconcile", "execute"] {
+        assert_eq!(server.home.run(&[pass]).code, 0);
+    }
+    server
+}
+
+/// Returns a server of a mirror of the gallery.
+fn mirror() -> Server {
+    let (plane, home) = (gallery::open(""), Home::new());
+    let run = home.run(&["mirror", "--from", &format!("http://{}", plane.address)]);
+    assert_eq!(run.code, 0, "{run:?}");
+    Server::of(home, &[])
+}
+
+#[test]
+fn what_is_seen_seldom_fits_its_screen_too() {
+    let Some(axe) = axe() else { return };
+    let servers = [
+        ("quiet", "all quiet", quiet()),
+        ("empty", "nothing to watch yet", Server::start("")),
+        ("mirror", "need you", mirror()),
+    ];
+    for screen in Screen::ALL {
+        for (name, words, server) in &servers {
+            let Some(browser) = Browser::start(screen, server.address) else { return };
+            browser.go("/");
+            assert!(browser.text("main h1").to_lowercase().contains(words), "{}", browser.text("main"));
+            check(&browser, &axe, name, screen);
+        }
+        let server = heard();
+        let Some(browser) = Browser::start(screen, server.address) else { return };
+        browser.log_in(&server.token(&["oskar"]));
+        browser.go(&format!("/actions/{ID}"));
+        change_plans(&server, "rm-all");
+        browser.script("document.querySelector('.decide form').submit()");
+        browser.wait_for("main", "its plan is now");
+        check(&browser, &axe, "conflict", screen);
+    }
+}
+
 fn check(browser: &Browser, axe: &str, page: &str, screen: Screen) {
-    browser.keep_picture(&format!("{}-open-{}", gallery::name(page), screen.name()));
-    let fits = "return [document.documentElement.scrollWidth <= innerWidth, document.title.endsWith('hlctl')]";
-    assert_eq!(browser.script(fits), json!([true, true]), "{page} at {}", screen.name());
+    browser.keep_picture(&format!("{page}-open-{}", screen.name()));
+    // A phone shows a page that is too wide smaller, and calls that its width.
+    let fits = "return [document.documentElement.scrollWidth, document.title.endsWith('hlctl')]";
+    assert_eq!(browser.script(fits), json!([screen.width, true]), "{page} at {}", screen.name());
     browser.script(axe);
     let run = "const done = arguments[arguments.length - 1];\
         axe.run(document, { resultTypes: ['violations'] }).then(\
@@ -83,9 +135,27 @@ fn axe() -> Option<String> {
     text
 }
 
+/// Returns what an execution left behind that is as evil as can be.
+fn failed(words: &str) -> String {
+    let at = gallery::now().to_string();
+    let end =
+        |to: &str| json!({ "at": at, "to": to, "by": format!("execute{words}"), "via": "execute", "note": words });
+    let action = json!({
+        "schema": "hlctl.action/v1", "id": "redeploy-nas-nextcloud", "type": "redeploy", "node": "nas", "service": "nextcloud",
+        "history": [end("pending"), end("approved"), end("running"), end("failed")],
+        "result": {
+            "reason": format!("not_healthy_after{words}"), "message": words, "hints": [words], "facts": { words: words },
+            "container_log": ["ready", words], "diff": format!("--- a\n+++ b\n@@ {words}\n-{words}\n+{words}\n"),
+        },
+    });
+    action.to_string()
+}
+
 #[test]
 fn chromium_runs_nothing_of_what_the_pages_show() {
     let server = gallery::open(EVIL);
+    let evil_file = "actions/failed/redeploy-nas-nextcloud.json";
+    server.home.put(evil_file, failed(EVIL));
     let Some(browser) = Browser::start(Screen::DESK, server.address) else { return };
     browser.go("/");
     browser.script("window.name = 'quiet'");
@@ -99,9 +169,9 @@ fn chromium_runs_nothing_of_what_the_pages_show() {
         "/api/v1/actions".into(),
         "/api/v1/actions/redeploy-nas-jellyfin/log".into(),
     ]);
+    pages.push("/actions/redeploy-nas-nextcloud".into());
     let mut shown = 0;
-    for page in &pages {
-        browser.go(page);
+    let look = |page: &str| {
         let found = browser.script(
             "for (const d of document.querySelectorAll('details')) d.open = true; \
              const odd = [...document.querySelectorAll('*')].filter(e => e.localName === 'img' || \
@@ -110,8 +180,30 @@ fn chromium_runs_nothing_of_what_the_pages_show() {
              return [window.name, odd.map(e => e.outerHTML), document.documentElement.textContent.includes('onerror=')]",
         );
         assert_eq!((&found[0], &found[1]), (&json!("quiet"), &json!([])), "{page}");
-        shown += usize::from(found[2] == json!(true));
+        found[2] == json!(true)
+    };
+    for page in &pages {
+        browser.go(page);
+        shown += usize::from(look(page));
     }
+    // What a refresh brings is put into the page by the script, another way than what it was drawn with.
+    let action = pages.last().unwrap();
+    for part in [".log", ".diff"] {
+        assert!(browser.text(part).contains("onerror="), "{}", browser.text("main"));
+    }
+    server.home.put(evil_file, failed(&format!("fresh {EVIL} on {EVIL}")));
+    browser.wait_for(".log", "fresh");
+    assert!(look(action), "{action}");
+    browser.go("/");
+    let rows = "return document.querySelectorAll('.rows > details').length";
+    let count = browser.script(rows).as_u64().unwrap();
+    let fresh = json!({
+        "type": "redeploy", "node": "nas", "service": "immich", "hints": [EVIL],
+        "drift": { "type": EVIL, "reason": EVIL, "detected_at": null },
+    });
+    server.home.put("actions/pending/fresh-by-hand.json", fresh.to_string());
+    browser.wait(|b| b.script(rows).as_u64() == Some(count + 1));
+    assert!(look("/ after a refresh"));
     assert!(shown > 15, "the texts are shown as they are: on {shown} of {} pages", pages.len());
     let blocked: Vec<_> = browser.console().into_iter().filter(|l| l.contains("Content Security Policy")).collect();
     assert!(blocked.is_empty(), "it took the policy to stop them: {blocked:?}");

@@ -16,6 +16,7 @@ mod copy;
 mod histories;
 mod pages;
 mod decide;
+mod open_page;
 mod looks;
 mod schema;
 mod tools;

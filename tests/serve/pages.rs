@@ -79,7 +79,10 @@ fn what_is_held_is_shown_with_its_end() {
     let held = server.get("/").body;
     let held =
         held.split("Held for now").nth(1).unwrap_or_else(|| panic!("{held}")).split("</section>").next().unwrap();
-    assert!(held.replace("&#x2f;", "/").contains("\"/services/piha/web\"") && held.contains("ends <time datetime=\""), "{held}");
+    assert!(
+        held.replace("&#x2f;", "/").contains("\"/services/piha/web\"") && held.contains("ends <time datetime=\""),
+        "{held}"
+    );
     assert!(held.contains(">in 23 h<"), "{held}");
     let service = server.get("/services/piha/web").body;
     assert!(service.contains("held: rejected at") && service.contains(", ends <time"), "{service}");
