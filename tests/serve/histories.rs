@@ -17,7 +17,7 @@ fn busy() -> Home {
     let day = |ago: i64, lines: usize| {
         let at = now().plus_millis(-ago);
         let event = |n: usize| {
-            let status = if n % 5 == 0 { "service_unhealthy" } else { "service_healthy" };
+            let status = if n.is_multiple_of(5) { "service_unhealthy" } else { "service_healthy" };
             let details = "-".repeat(400);
             format!(
                 "{{\"ts\":\"{at}\",\"node\":\"piha\",\"type\":\"{status}\",\"service\":\"s{}\",\"details\":{{\"x\":\"{details}\"}}}}\n",

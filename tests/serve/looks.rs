@@ -78,6 +78,8 @@ fn what_is_seen_seldom_fits_its_screen_too() {
             let Some(browser) = Browser::start(screen, server.address) else { return };
             browser.go("/");
             assert!(browser.text("main h1").to_lowercase().contains(words), "{}", browser.text("main"));
+            let wide = "return [...document.querySelectorAll('.lines .sign')].filter(s => s.scrollWidth > s.clientWidth).length";
+            assert_eq!(browser.script(wide), 0, "each word stands beside the next: {}", browser.text("main"));
             check(&browser, &axe, name, screen);
         }
         let server = heard();

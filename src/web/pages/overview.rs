@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use minijinja::{Value, context};
 
 use super::records::Records;
-use super::{Answer, Page, below_root, clean, maybe_stamp, queue, render, stamp, state, world};
+use super::{Answer, Page, below_root, clean, maybe_stamp, queue, render, stamp, state, words, world};
 use crate::flow::drift::DriftRow;
 use crate::flow::lifecycle::State;
 use crate::flow::status::{NodeStanding, Summary, count};
@@ -86,7 +86,9 @@ fn sentence(call: &Call<'_>, summary: &Summary, text: &str) -> Value {
         let of = line.services.iter().find(|(name, _, _)| text.starts_with(&format!("{name} on {} is ", line.node)));
         if let Some((name, words, _)) = of {
             let to = format!("/services/{}/{name}", line.node);
-            return context! { tone => "bad", word => clean(words), text => format!("{name} on {}", line.node), to };
+            let (word, why) = words.split_once(" (").unwrap_or((words, ""));
+            let why = Some(words::reason(why.trim_end_matches(')'))).filter(|why| !why.is_empty()).map(clean);
+            return context! { tone => "bad", word => clean(word), text => format!("{name} on {}", line.node), why, to };
         }
     }
     let disk_of = summary.node_lines.iter().find(|l| text.starts_with(&format!("the disk of {} is ", l.node)));
@@ -99,7 +101,12 @@ fn sentence(call: &Call<'_>, summary: &Summary, text: &str) -> Value {
             let rest = text.strip_prefix(begin).filter(|_| text.ends_with(end))?;
             Some((if begin.ends_with(": ") { rest } else { text }, *tone, *word))
         })
-        .unwrap_or((text, "attention", "note"));
+        .unwrap_or(match text {
+            // A mirror has no records to tell it from.
+            _ if text.contains(" failed: ") => (text, "bad", "failed"),
+            _ if text.contains(" waits for approval") => (text, "attention", "waits"),
+            _ => (text, "attention", "note"),
+        });
     context! { tone, word, why, to, text => below_root(call, text) }
 }
 
