@@ -40,7 +40,7 @@ pub fn run(cx: &Context, args: &cli::Reject) -> Result<RejectReport> {
         let done = if args.dry_run {
             select::pending(&root, &id, Transition::Reject).map(drop)
         } else {
-            reject(&root, &id, &asked)
+            reject(&root, &id, &asked, None)
         };
         match done {
             Ok(()) => report.rejected.push(id),
@@ -50,15 +50,16 @@ pub fn run(cx: &Context, args: &cli::Reject) -> Result<RejectReport> {
     Ok(report)
 }
 
-/// Rejects one action whose plan was shown: where it is another one now, nobody has seen what is rejected.
-pub fn reject_shown(
+/// Rejects one action; the reason is the note of `asked`. Where its plan was shown and is another one now, nobody has seen
+/// what is rejected: that is refused.
+pub fn reject(
     root: &Root,
-    desired: &Desired,
     id: &ActionId,
-    digest: &str,
     asked: &Asked,
+    shown: Option<(&Desired, &str)>,
 ) -> std::result::Result<(), NotDone> {
     let check = |entry: &Entry| {
+        let Some((desired, digest)) = shown else { return Ok(Changes::default()) };
         let Action { node, service, kind, .. } = &entry.action;
         let commit = entry.action.commit(entry.state);
         let plan = reconcile::make_plan(desired, node, service.as_ref(), *kind, commit);
@@ -70,9 +71,4 @@ pub fn reject_shown(
         Err(NotDone::Refused { message, advice: "read what would run now, then decide".into() })
     };
     transition::apply(root, id, Transition::Reject, asked, check).map(drop)
-}
-
-/// Rejects one action; the reason is the note of `asked`.
-pub fn reject(root: &Root, id: &ActionId, asked: &Asked) -> std::result::Result<(), NotDone> {
-    transition::apply(root, id, Transition::Reject, asked, |_| Ok(Changes::default())).map(drop)
 }

@@ -109,7 +109,7 @@ struct Troubles {
 fn troubles(root: &Root, live: &Listing) -> Result<Troubles> {
     let open: BTreeSet<&ActionId> = live.entries.iter().map(|e| &e.action.id).collect();
     let (mut failed, mut invalid) = (Vec::new(), Vec::new());
-    store::actions::each(root, &State::ENDED, |read| match read {
+    store::actions::each(root, &State::ENDED, &mut |read| match read {
         Ok(entry) if entry.state == State::Failed && !open.contains(&entry.action.id) => {
             let Ended { error, .. } = super::queue::ended(&entry);
             failed.push((entry.action.id, error.unwrap_or_else(|| "no reason was recorded".into())));

@@ -2,7 +2,7 @@
 //! waits here for what somebody else reads: whoever comes meanwhile goes on with what is known.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use super::pages::history::Mark;
 use super::{lock, try_lock};
@@ -43,11 +43,11 @@ pub struct All {
 #[derive(Default)]
 struct Known {
     looked: Option<Stamp>,
-    marks: Arc<Marks>,
+    marks: Marks,
 }
 
 /// The marks of the last day, by the names that the events give.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct Marks {
     nodes: BTreeMap<String, BTreeMap<String, Vec<Mark>>>,
     services: usize,
@@ -55,10 +55,10 @@ struct Marks {
 }
 
 /// What is known of the last day.
-pub struct Days {
-    marks: Arc<Marks>,
-    /// The names that the events give to a node.
-    names: BTreeMap<NodeName, Vec<String>>,
+pub struct Days<'a> {
+    all: &'a All,
+    /// The names that the events give to nodes.
+    names: Vec<(NodeName, String)>,
     /// Whether somebody else reads it for the first time.
     pub are_unread: bool,
 }
@@ -76,46 +76,47 @@ fn mark(event: &Event<'_>) -> Option<Mark> {
     Some(Mark { at: event.ts, well })
 }
 
-impl Days {
+impl Days<'_> {
     /// Returns the marks of a service, in no order.
     pub fn of(&self, node: &NodeName, service: &ServiceName) -> Vec<Mark> {
-        let names = self.names.get(node).map_or(&[][..], Vec::as_slice);
-        let of_name = |name: &String| self.marks.nodes.get(name)?.get(service.as_str());
-        names.iter().filter_map(of_name).flatten().copied().collect()
+        let known = lock(&self.all.known);
+        let of_name = |name: &String| known.marks.nodes.get(name)?.get(service.as_str());
+        let names = self.names.iter().filter(|(canonical, _)| canonical == node);
+        names.filter_map(|(_, name)| of_name(name)).flatten().copied().collect()
     }
 }
 
 impl All {
     /// Returns what the last day's files say of all services.
-    pub fn days(&self, root: &Root, desired: &Desired, now: Stamp) -> Days {
+    pub fn days(&self, root: &Root, desired: &Desired, now: Stamp) -> Days<'_> {
         self.look(root, now);
         let known = lock(&self.known);
-        let mut names: BTreeMap<NodeName, Vec<String>> = BTreeMap::new();
-        for name in known.marks.nodes.keys() {
-            let Ok(node) = name.parse::<NodeName>() else { continue };
-            names.entry(desired.canonical(&node)).or_default().push(name.clone());
-        }
-        Days { marks: known.marks.clone(), names, are_unread: known.looked.is_none() }
+        let canonical = |name: &String| Some((desired.canonical(&name.parse().ok()?), name.clone()));
+        let names = known.marks.nodes.keys().filter_map(canonical).collect();
+        Days { all: self, names, are_unread: known.looked.is_none() }
     }
 
     fn look(&self, root: &Root, now: Stamp) {
         let Some(mut recent) = try_lock(&self.recent) else { return };
-        let mut marks = {
-            let known = lock(&self.known);
-            if known.looked.is_some_and(|looked| (0..BELIEVED_MS).contains(&now.since(looked))) {
-                return;
-            }
-            Marks::clone(&known.marks)
-        };
+        if lock(&self.known).looked.is_some_and(|looked| (0..BELIEVED_MS).contains(&now.since(looked))) {
+            return;
+        }
+        let mut fresh = Marks::default();
         let look = Look { days: &folders(now, 2), open: 3, most: MOST };
         let is_service = |line: &[u8]| memchr::memmem::find(line, b"service").is_some();
         recent.read(root, look, &is_service, &mut |event| {
             if let (Some(service), Some(mark)) = (event.service.as_deref(), mark(event)) {
-                marks.add(&event.node, service, mark, now);
+                fresh.add(&event.node, service, mark, now);
             }
         });
-        marks.thin(now);
-        *lock(&self.known) = Known { looked: Some(now), marks: Arc::new(marks) };
+        let mut known = lock(&self.known);
+        for (node, services) in &fresh.nodes {
+            for (service, marks) in services {
+                marks.iter().for_each(|mark| known.marks.add(node, service, *mark, now));
+            }
+        }
+        known.marks.thin(now);
+        known.looked = Some(now);
     }
 }
 

@@ -39,8 +39,8 @@ pub fn list(call: &Call<'_>) -> Answer {
     let after = cursor.as_deref().map(parse_cursor).transpose()?;
     let states = if states.is_empty() { State::ALL.to_vec() } else { states };
     let mut places = Vec::new();
-    let found = |read: Result<Entry, _>| places.extend(read.ok().as_ref().map(position));
-    actions::each(&call.app.root, &states, found).map_err(|e| Refusal::new(503, e.to_string()))?;
+    let mut found = |read: Result<Entry, _>| places.extend(read.ok().as_ref().map(position));
+    actions::each(&call.app.root, &states, &mut found).map_err(|e| Refusal::new(503, e.to_string()))?;
     sort::by(&mut places, Ord::cmp);
     places.dedup();
     let start = after.map_or(0, |after| places.partition_point(|p| *p <= after));
@@ -202,12 +202,9 @@ pub fn reject_one(call: &Call<'_>, id: &ActionId, reason: &str, digest: Option<&
         return Err(Refusal::new(400, "a rejection needs a `reason`").advise("say why: the next person reads it"));
     }
     decidable(call)?;
-    let (root, asked) = (&call.app.root, asked(call, Some(reason))?);
-    match digest {
-        Some(digest) => commands::reject::reject_shown(root, &call.app.cx.desired()?, id, digest, &asked),
-        None => commands::reject::reject(root, id, &asked),
-    }
-    .map_err(refused)
+    let asked = asked(call, Some(reason))?;
+    let desired = digest.map(|_| call.app.cx.desired()).transpose()?;
+    commands::reject::reject(&call.app.root, id, &asked, desired.as_ref().zip(digest)).map_err(refused)
 }
 
 fn decidable(call: &Call<'_>) -> Result<(), Refusal> {

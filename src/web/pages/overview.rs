@@ -19,7 +19,7 @@ const RECENT: usize = 6;
 /// Returns the page.
 pub fn overview(call: &Call<'_>) -> Answer {
     let (desired, summary) = state(call)?;
-    let entries = Records::newest(call, RECENT, |_| true)?.entries;
+    let entries = Records::newest(call, RECENT, &|_| true)?.entries;
     let plans = queue::plans(call, &desired)?;
     let unheard: Vec<&str> =
         summary.node_lines.iter().filter(|n| n.standing == NodeStanding::NeverHeard).map(|n| n.node.as_str()).collect();

@@ -42,28 +42,27 @@ pub fn plans(call: &Call<'_>, desired: &Desired) -> Result<Plans, Refusal> {
 /// Returns the pending actions: what disturbs least and was asked first comes first.
 pub fn most_urgent_first(entries: &[Entry]) -> Vec<&Entry> {
     let mut pending: Vec<&Entry> = entries.iter().filter(|e| e.state == State::Pending).collect();
-    sort::by_key(&mut pending, |e| (e.action.kind != ActionType::ContainerRestart, e.since()));
+    sort::by_key(&mut pending, |e| (e.action.kind != ActionType::ContainerRestart, e.since(), e.action.id.clone()));
     pending
 }
 
 /// Returns the list.
 pub fn actions(call: &Call<'_>) -> Answer {
     let (desired, summary) = state(call)?;
-    let records = Records::newest(call, SHOWN, |_| true)?;
+    let records = Records::newest(call, SHOWN, &|_| true)?;
     let wanted = call.request.head.queries("state").into_iter().next().and_then(|s| s.parse::<State>().ok());
     let plans = plans(call, &desired)?;
     let several = may_decide(call) && call.request.head.query.starts_with("several");
     let mut groups = Vec::new();
     for state in State::ALL.into_iter().filter(|s| wanted.is_none_or(|w| w == *s)) {
-        let mut entries: Vec<&Entry> = records.entries.iter().filter(|e| e.state == state).collect();
-        let all = records.counts.get(&state).copied().unwrap_or_default();
-        Entry::newest_first(&mut entries);
+        let entries = records.entries.iter().filter(|e| e.state == state);
+        let all = records.counts.iter().find(|(of, _)| *of == state).map_or(0, |(_, count)| *count);
         let rows: Vec<Value> = match state {
             State::Pending => {
                 let all = most_urgent_first(&records.entries).into_iter().enumerate();
                 all.map(|(n, e)| pending_row(call, &summary, e, &plans, !several && n >= INLINE)).collect()
             }
-            _ => entries.iter().take(SHOWN).map(|e| line(call, e)).collect(),
+            _ => entries.take(SHOWN).map(|e| line(call, e)).collect(),
         };
         let more = all - rows.len();
         groups.push(context! { state => state.as_str(), tone => state_tone(state), all, more, rows });

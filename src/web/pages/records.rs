@@ -1,8 +1,6 @@
 //! The queue's records that pages show: all that are open, and of those that ended the newest. The others are read one
 //! after the other and never held: there may be thousands.
 
-use std::collections::BTreeMap;
-
 use crate::flow::lifecycle::State;
 use crate::flow::sort;
 use crate::store::actions::{self, Entry, Invalid};
@@ -11,49 +9,45 @@ use crate::web::routes::Call;
 
 /// Records of the queue.
 pub struct Records {
-    /// The records, by ID, then state.
+    /// The records by state, of each the newest first.
     pub entries: Vec<Entry>,
     /// How many each state has, with those that are not here.
-    pub counts: BTreeMap<State, usize>,
+    pub counts: Vec<(State, usize)>,
     /// What is no action.
     pub invalid: Vec<Invalid>,
 }
 
 impl Records {
     /// Reads the records that are wanted: of each state in which they end the newest, so many at the most.
-    pub fn newest(call: &Call<'_>, most: usize, is_wanted: impl Fn(&Entry) -> bool) -> Result<Records, Refusal> {
-        let (mut ended, mut open) = (BTreeMap::<State, Newest>::new(), Vec::new());
-        let mut counts = BTreeMap::new();
-        let mut invalid = Vec::new();
-        let read = actions::each(&call.app.root, &State::ALL, |read| match read {
-            Ok(entry) if is_wanted(&entry) => {
-                *counts.entry(entry.state).or_default() += 1;
-                match entry.state.is_ended() {
-                    true => ended.entry(entry.state).or_default().add(entry, most),
-                    false => open.push(entry),
+    pub fn newest(call: &Call<'_>, most: usize, is_wanted: &dyn Fn(&Entry) -> bool) -> Result<Records, Refusal> {
+        let mut records = Records { entries: Vec::new(), counts: Vec::new(), invalid: Vec::new() };
+        for state in State::ALL {
+            let (mut newest, mut count) = (Newest(Vec::new()), 0);
+            let most = if state.is_ended() { most } else { usize::MAX / 2 };
+            let read = actions::each(&call.app.root, &[state], &mut |read| match read {
+                Ok(entry) if is_wanted(&entry) => {
+                    newest.add(entry, most);
+                    count += 1;
                 }
-            }
-            Ok(_) => {}
-            Err(one) => invalid.push(one),
-        });
-        read.map_err(|e| Refusal::new(503, e.to_string()))?;
-        let mut entries = open;
-        entries.extend(ended.into_values().flat_map(|newest| newest.cut(most)));
-        sort::by(&mut entries, |a, b| (&a.action.id, a.state).cmp(&(&b.action.id, b.state)));
-        sort::by(&mut invalid, |a, b| a.path.cmp(&b.path));
-        Ok(Records { entries, counts, invalid })
+                Ok(_) => {}
+                Err(one) => records.invalid.push(one),
+            });
+            read.map_err(|e| Refusal::new(503, e.to_string()))?;
+            records.entries.extend(newest.cut(most));
+            records.counts.push((state, count));
+        }
+        Ok(records)
     }
 }
 
 /// The newest of the records that it was given.
-#[derive(Default)]
 struct Newest(Vec<Entry>);
 
 impl Newest {
     fn add(&mut self, entry: Entry, most: usize) {
         self.0.push(entry);
         if self.0.len() >= 2 * most {
-            *self = Newest(std::mem::take(self).cut(most));
+            self.0 = Newest(std::mem::take(&mut self.0)).cut(most);
         }
     }
 
@@ -72,7 +66,7 @@ mod tests {
 
     #[test]
     fn of_many_that_ended_the_newest_are_kept_whatever_their_order() {
-        let mut newest = Newest::default();
+        let mut newest = Newest(Vec::new());
         let order = (0..60).map(|n| (n * 7) % 60);
         for n in order {
             let id = format!("redeploy-piha-s{n}").parse().unwrap();

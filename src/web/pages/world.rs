@@ -78,7 +78,7 @@ fn silence(call: &Call<'_>, line: Option<&NodeLine>) -> Option<Mark> {
 }
 
 /// Returns the strip of a service's last day.
-fn day(call: &Call<'_>, days: &Days, line: &NodeLine, name: &ServiceName, row: Option<&ServiceRow>) -> Value {
+fn day(call: &Call<'_>, days: &Days<'_>, line: &NodeLine, name: &ServiceName, row: Option<&ServiceRow>) -> Value {
     let mut marks = days.of(&line.node, name);
     marks.extend(row.map(past::of_row).unwrap_or_default());
     marks.extend(silence(call, Some(line)));
@@ -93,7 +93,13 @@ pub fn node_cards(call: &Call<'_>, desired: &Desired, summary: &Summary) -> Resu
     Ok(summary.node_lines.iter().map(|line| card(call, desired, &world, &days, line)).collect())
 }
 
-fn card(call: &Call<'_>, desired: &Desired, (rows, nodes): &(Services, Nodes), days: &Days, line: &NodeLine) -> Value {
+fn card(
+    call: &Call<'_>,
+    desired: &Desired,
+    (rows, nodes): &(Services, Nodes),
+    days: &Days<'_>,
+    line: &NodeLine,
+) -> Value {
     let row = nodes.get(line.node.as_str());
     let used = row.and_then(|r| r.disk.as_ref()).and_then(|d| d.used_percent.as_ref()).and_then(|n| n.as_f64());
     let high = desired.hosts.get(&line.node).and_then(|h| h.file.disk.high).unwrap_or(call.app.config.agent.disk_high);
@@ -197,7 +203,7 @@ pub fn service(call: &Call<'_>) -> Answer {
     past.extend(silence(call, line).map(quiet));
     sort::by(&mut past, Ord::cmp);
     let drift = summary.drift.iter().find(|d| d.node == node && d.service.as_ref() == Some(&service));
-    let mut others = Records::newest(call, ACTIONS, |e| e.action.is_about(&node, Some(&service)))?.entries;
+    let mut others = Records::newest(call, ACTIONS, &|e| e.action.is_about(&node, Some(&service)))?.entries;
     sort::by_key(&mut others, |e| std::cmp::Reverse(e.since()));
     let status = row.map_or(if broken.is_some() { "unknown" } else { "missing" }.into(), |r| clean(&r.status));
     let own = context! {
