@@ -57,6 +57,16 @@ fn quiet() -> Server {
     server
 }
 
+/// Returns a server where somebody has said no.
+fn held() -> Server {
+    let server = quiet();
+    server.home.put("hosts/piha/services.yaml", "services: [web, nextcloud]\n");
+    for args in [&["reconcile"][..], &["reject", "redeploy-piha-nextcloud", "--reason", "not tonight"]] {
+        assert_eq!(server.home.run(args).code, 0);
+    }
+    server
+}
+
 /// Returns a server of a mirror of the gallery.
 fn mirror() -> Server {
     let (plane, home) = (gallery::open(""), Home::new());
@@ -70,6 +80,7 @@ fn what_is_seen_seldom_fits_its_screen_too() {
     let Some(axe) = axe() else { return };
     let servers = [
         ("quiet", "all quiet", quiet()),
+        ("held", "1 thing needs you", held()),
         ("empty", "nothing to watch yet", Server::start("")),
         ("mirror", "need you", mirror()),
     ];
