@@ -64,6 +64,21 @@ pub fn apply(
     asked: &Asked,
     prepare: impl FnOnce(&Entry) -> Result<Changes, NotDone>,
 ) -> Result<Entry, NotDone> {
+    let mut prepare = Some(prepare);
+    // One copy of all that follows, not one for each who calls.
+    let mut once = |entry: &Entry| prepare.take().expect("it is asked once")(entry);
+    under_lock(root, id, transition, asked, &mut once)
+}
+
+type Prepare<'a> = &'a mut dyn FnMut(&Entry) -> Result<Changes, NotDone>;
+
+fn under_lock(
+    root: &Root,
+    id: &ActionId,
+    transition: Transition,
+    asked: &Asked,
+    prepare: Prepare<'_>,
+) -> Result<Entry, NotDone> {
     let _lock = Lock::take(root, "actions")?;
     carry_out(root, id, transition, asked, prepare).map_err(|error| refused(root, id, transition, asked, error))
 }
@@ -73,7 +88,7 @@ fn carry_out(
     id: &ActionId,
     transition: Transition,
     asked: &Asked,
-    prepare: impl FnOnce(&Entry) -> Result<Changes, NotDone>,
+    prepare: Prepare<'_>,
 ) -> Result<Entry, NotDone> {
     let entry = settle_history(root, locate(root, id, transition)?, asked.at)?;
     let changes = prepare(&entry)?;

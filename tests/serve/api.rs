@@ -5,7 +5,7 @@ use hlctl::web::routes::{Need, ROUTES};
 use serde_json::{Value, json};
 
 use crate::server::Server;
-use crate::support::Home;
+use crate::support::{Home, needs};
 
 const ID: &str = "redeploy-piha-web";
 
@@ -269,6 +269,35 @@ fn the_description_names_every_route_and_no_other() {
     found.sort();
     routes.sort();
     assert_eq!(found, routes);
+}
+
+#[test]
+fn each_next_of_a_list_is_a_cursor_as_it_is_described() {
+    if !needs::program("python3") {
+        return;
+    }
+    let server = Server::with_web("");
+    let longest = format!("by-hand-{}.", "X".repeat(191));
+    for id in [longest.as_str(), "x", "Redeploy_1.-"] {
+        let action = serde_json::json!({ "id": id, "type": "redeploy", "node": "piha", "service": "web" });
+        server.home.put(&format!("actions/pending/{id}.json"), action.to_string());
+    }
+    server.home.create(ID);
+    let described = server.get("/api/v1/openapi.json").json();
+    let parameters = &described["paths"]["/api/v1/actions"]["get"]["parameters"];
+    let pattern =
+        parameters.as_array().unwrap().iter().find(|p| p["name"] == "cursor").unwrap()["schema"]["pattern"].clone();
+    let (mut cursor, mut seen) = (String::new(), 0);
+    loop {
+        let page = server.get(&format!("/api/v1/actions?limit=1&cursor={cursor}")).json();
+        seen += page["actions"].as_array().unwrap().len();
+        let Some(next) = page["next"].as_str() else { break };
+        let fits = "import re, sys; sys.exit(re.search(sys.argv[1], sys.argv[2]) is None)";
+        let python = std::process::Command::new("python3").args(["-c", fits, pattern.as_str().unwrap(), next]).status();
+        assert!(python.unwrap().success(), "{next} is none by {pattern}");
+        cursor = next.to_owned();
+    }
+    assert_eq!(seen, 4);
 }
 
 #[test]

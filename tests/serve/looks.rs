@@ -4,8 +4,10 @@
 use serde_json::{Value, json};
 
 use crate::chromium::{Browser, Screen, pictures};
+use crate::decide::{ID, change_plans, heard};
 use crate::gallery::{self, PAGES};
-use crate::support::needs;
+use crate::server::Server;
+use crate::support::{Home, needs};
 
 #[test]
 fn no_page_is_wider_than_its_screen_and_axe_finds_nothing_serious() {
@@ -19,14 +21,16 @@ fn no_page_is_wider_than_its_screen_and_axe_finds_nothing_serious() {
     }
     for screen in screens {
         let Some(browser) = Browser::start(screen, server.address) else { return };
-        browser.go("/login");
-        check(&browser, &axe, "/login", screen);
+        for (page, name) in [("/", "logged-out"), ("/login", "login-form")] {
+            browser.go(page);
+            check(&browser, &axe, name, screen);
+        }
         browser.log_in(&token);
         for page in PAGES {
             browser.go(page);
             browser.keep_picture(&format!("{}-{}", gallery::name(page), screen.name()));
             browser.script("for (const d of document.querySelectorAll('details')) d.open = true");
-            check(&browser, &axe, page, screen);
+            check(&browser, &axe, &gallery::name(page), screen);
             if screen.width < 600 {
                 fingers(&browser, page);
             }
@@ -35,10 +39,71 @@ fn no_page_is_wider_than_its_screen_and_axe_finds_nothing_serious() {
     println!("pictures are in {}", pictures().display());
 }
 
+/// Returns a server where nothing needs anybody.
+fn quiet() -> Server {
+    let server = Server::with_web("");
+    let now = gallery::now();
+    let events = [r#""type":"node_heartbeat""#, r#""type":"service_healthy","service":"web""#];
+    let events = events.map(|event| format!("{{\"ts\":\"{now}\",\"node\":\"piha\",{event}}}\n"));
+    server.home.put(&format!("events/{}/a.jsonl", now.day()), events.concat());
+    for pass in ["observe", "reconcile", "execute"] {
+        assert_eq!(server.home.run(&[pass]).code, 0);
+    }
+    server
+}
+
+/// Returns a server where somebody has said no.
+fn held() -> Server {
+    let server = quiet();
+    server.home.put("hosts/piha/services.yaml", "services: [web, nextcloud]\n");
+    for args in [&["reconcile"][..], &["reject", "redeploy-piha-nextcloud", "--reason", "not tonight"]] {
+        assert_eq!(server.home.run(args).code, 0);
+    }
+    server
+}
+
+/// Returns a server of a mirror of the gallery.
+fn mirror() -> Server {
+    let (plane, home) = (gallery::open(""), Home::new());
+    let run = home.run(&["mirror", "--from", &format!("http://{}", plane.address)]);
+    assert_eq!(run.code, 0, "{run:?}");
+    Server::of(home, &[])
+}
+
+#[test]
+fn what_is_seen_seldom_fits_its_screen_too() {
+    let Some(axe) = axe() else { return };
+    let servers = [
+        ("quiet", "all quiet", quiet()),
+        ("held", "1 thing needs you", held()),
+        ("empty", "nothing to watch yet", Server::start("")),
+        ("mirror", "need you", mirror()),
+    ];
+    for screen in Screen::ALL {
+        for (name, words, server) in &servers {
+            let Some(browser) = Browser::start(screen, server.address) else { return };
+            browser.go("/");
+            assert!(browser.text("main h1").to_lowercase().contains(words), "{}", browser.text("main"));
+            let wide = "return [...document.querySelectorAll('.lines .sign')].filter(s => s.scrollWidth > s.clientWidth).length";
+            assert_eq!(browser.script(wide), 0, "each word stands beside the next: {}", browser.text("main"));
+            check(&browser, &axe, name, screen);
+        }
+        let server = heard();
+        let Some(browser) = Browser::start(screen, server.address) else { return };
+        browser.log_in(&server.token(&["oskar"]));
+        browser.go(&format!("/actions/{ID}"));
+        change_plans(&server, "rm-all");
+        browser.script("document.querySelector('.decide form').submit()");
+        browser.wait_for("main", "its plan is now");
+        check(&browser, &axe, "conflict", screen);
+    }
+}
+
 fn check(browser: &Browser, axe: &str, page: &str, screen: Screen) {
-    browser.keep_picture(&format!("{}-open-{}", gallery::name(page), screen.name()));
-    let fits = "return [document.documentElement.scrollWidth <= innerWidth, document.title.endsWith('hlctl')]";
-    assert_eq!(browser.script(fits), json!([true, true]), "{page} at {}", screen.name());
+    browser.keep_picture(&format!("{page}-open-{}", screen.name()));
+    // A phone shows a page that is too wide smaller, and calls that its width.
+    let fits = "return [document.documentElement.scrollWidth, document.title.endsWith('hlctl')]";
+    assert_eq!(browser.script(fits), json!([screen.width, true]), "{page} at {}", screen.name());
     browser.script(axe);
     let run = "const done = arguments[arguments.length - 1];\
         axe.run(document, { resultTypes: ['violations'] }).then(\

@@ -46,6 +46,6 @@ pub fn audit(call: &Call<'_>) -> Answer {
         .iter()
         .map(|b| clean(&format!("{}: {}", call.app.cx.short(&b.file).display(), b.cause)))
         .collect();
-    let page = Page { template: "audit.html", name: "audit", digest: None };
+    let page = Page { template: "audit.html", name: "audit", digest: Some(String::new()) };
     render(call, &page, summary.as_ref(), context! { lines, breaks, shown => SHOWN })
 }

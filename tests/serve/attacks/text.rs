@@ -62,9 +62,27 @@ fn what_agents_and_files_say_is_only_text_on_every_page() {
     });
 }
 
+/// Returns what an execution left behind that is as evil as can be.
+fn failed(words: &str) -> String {
+    let at = gallery::now().to_string();
+    let end =
+        |to: &str| json!({ "at": at, "to": to, "by": format!("execute{words}"), "via": "execute", "note": words });
+    let action = json!({
+        "schema": "hlctl.action/v1", "id": "redeploy-nas-nextcloud", "type": "redeploy", "node": "nas", "service": "nextcloud",
+        "history": [end("pending"), end("approved"), end("running"), end("failed")],
+        "result": {
+            "reason": format!("not_healthy_after{words}"), "message": words, "hints": [words], "facts": { words: words },
+            "container_log": ["ready", words], "diff": format!("--- a\n+++ b\n@@ {words}\n-{words}\n+{words}\n"),
+        },
+    });
+    action.to_string()
+}
+
 #[test]
 fn chromium_runs_nothing_of_what_the_pages_show() {
     let server = gallery::open(EVIL);
+    let evil_file = "actions/failed/redeploy-nas-nextcloud.json";
+    server.home.put(evil_file, failed(EVIL));
     let Some(browser) = Browser::start(Screen::DESK, server.address) else { return };
     beside(&server, || {
         browser.go("/");
@@ -79,19 +97,41 @@ fn chromium_runs_nothing_of_what_the_pages_show() {
             "/api/v1/actions".into(),
             "/api/v1/actions/redeploy-nas-jellyfin/log".into(),
         ]);
+        pages.push("/actions/redeploy-nas-nextcloud".into());
         let mut shown = 0;
+        let look = |page: &str| {
+            let found = browser.script(
+            "for (const d of document.querySelectorAll('details')) d.open = true; \
+             const odd = [...document.querySelectorAll('*')].filter(e => e.localName === 'img' || \
+               (e.localName === 'script' && !e.src) || [...e.attributes].some(a => a.name.startsWith('on')) || \
+               (e.href && String(e.href).startsWith('javascript:'))); \
+             return [window.name, odd.map(e => e.outerHTML), document.documentElement.textContent.includes('onerror=')]",
+        );
+            assert_eq!((&found[0], &found[1]), (&json!("quiet"), &json!([])), "{page}");
+            found[2] == json!(true)
+        };
         for page in &pages {
             browser.go(page);
-            let found = browser.script(
-                "for (const d of document.querySelectorAll('details')) d.open = true; \
-                 const odd = [...document.querySelectorAll('*')].filter(e => e.localName === 'img' || \
-                   (e.localName === 'script' && !e.src) || [...e.attributes].some(a => a.name.startsWith('on')) || \
-                   (e.href && String(e.href).startsWith('javascript:'))); \
-                 return [window.name, odd.map(e => e.outerHTML), document.documentElement.textContent.includes('onerror=')]",
-            );
-            assert_eq!((&found[0], &found[1]), (&json!("quiet"), &json!([])), "{page}");
-            shown += usize::from(found[2] == json!(true));
+            shown += usize::from(look(page));
         }
+        // What a refresh brings is put into the page by the script, another way than what it was drawn with.
+        let action = pages.last().unwrap();
+        for part in [".log", ".diff"] {
+            assert!(browser.text(part).contains("onerror="), "{}", browser.text("main"));
+        }
+        server.home.put(evil_file, failed(&format!("fresh {EVIL} on {EVIL}")));
+        browser.wait_for(".log", "fresh");
+        assert!(look(action), "{action}");
+        browser.go("/");
+        let rows = "return document.querySelectorAll('.rows > details').length";
+        let count = browser.script(rows).as_u64().unwrap();
+        let fresh = json!({
+            "type": "redeploy", "node": "nas", "service": "immich", "hints": [EVIL],
+            "drift": { "type": EVIL, "reason": EVIL, "detected_at": null },
+        });
+        server.home.put("actions/pending/fresh-by-hand.json", fresh.to_string());
+        browser.wait(|b| b.script(rows).as_u64() == Some(count + 1));
+        assert!(look("/ after a refresh"));
         assert!(shown > 15, "the texts are shown as they are: on {shown} of {} pages", pages.len());
         let blocked: Vec<_> = browser.console().into_iter().filter(|l| l.contains("Content Security Policy")).collect();
         assert!(blocked.is_empty(), "it took the policy to stop them: {blocked:?}");
