@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::event::Level;
 use super::name::ServiceName;
-use super::outgoing::{Kind, Outgoing};
+use super::outgoing::{Kind, Outgoing, shortened};
 use super::restarts::Restarts;
 use super::sighting::Sighting;
 use super::time::Stamp;
@@ -184,7 +184,7 @@ impl Teller<'_> {
         };
         let mut event = Outgoing::new(self.now, &self.memory.node, kind);
         (event.service, event.reason, event.status) = (Some(name.clone()), reason, status);
-        event.details.extend(detail.map(|detail| ("seen".to_owned(), detail.into())));
+        event.details.extend(detail.map(|detail| ("seen".to_owned(), shortened(detail).into())));
         self.events.push(event);
     }
 

@@ -118,6 +118,25 @@ fn what_was_seen_off_line_arrives_in_order() {
 }
 
 #[test]
+fn a_check_that_says_much_is_heard_of_all_the_same() {
+    let server = Server::start("");
+    let home = node(&server, &["web"]);
+    let says = format!("test -e {} || {{ head -c 20000 /dev/zero | tr '\\0' '\"'; exit 1; }}", home.at("web").display());
+    home.put("says.sh", says);
+    let check = format!("check: {{command: [\"sh\", \"{}\"]}}", home.at("says.sh").display());
+    home.put("hosts/piha/services.yaml", format!("services:\n  - name: web\n    runtime: command\n    {check}\n"));
+    let url = format!("http://{}", server.address);
+    for up in [true, false] {
+        flip(&home, "web", up);
+        let run = pass(&home, &url);
+        assert_eq!((run.code, changes(&run).len()), (0, 1), "{run:?}");
+        assert_world(&server, &[("web", up)]);
+    }
+    let world = server.get("/api/v1/world/services").body;
+    assert!(world.contains(r#"sh ended with 1: \"\"\""#) && world.len() < 2000, "{world}");
+}
+
+#[test]
 fn killed_at_any_call_it_loses_nothing_that_waited() {
     if !needs::strace() {
         return;

@@ -13,6 +13,7 @@ use crate::flow::health::Health;
 use crate::flow::hostfile::{Runtime, Scope, Service};
 use crate::flow::listing::{self, Listed};
 use crate::flow::name::ServiceName;
+use crate::flow::outgoing;
 use crate::flow::restarts::{Course, Restarts};
 use crate::flow::sighting::{self, Look, Sighting};
 use crate::flow::time::Stamp;
@@ -263,7 +264,7 @@ impl Answers<'_> {
         let error = self.engine().and_then(|e| e.as_ref().err());
         let error = error.or_else(|| self.containers().and_then(|found| found.as_ref().err()));
         match (error, &seen.engine) {
-            (Some(why), _) => drop(facts.insert("engine_error".into(), why.clone().into())),
+            (Some(why), _) => drop(facts.insert("engine_error".into(), outgoing::shortened(why).into())),
             (None, Some(engine)) => drop(facts.insert("engine".into(), engine.version.clone().into())),
             (None, None) => {}
         }
