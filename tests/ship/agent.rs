@@ -121,7 +121,8 @@ fn what_was_seen_off_line_arrives_in_order() {
 fn a_check_that_says_much_is_heard_of_all_the_same() {
     let server = Server::start("");
     let home = node(&server, &["web"]);
-    let says = format!("test -e {} || {{ head -c 20000 /dev/zero | tr '\\0' '\"'; exit 1; }}", home.at("web").display());
+    let says =
+        format!("test -e {} || {{ head -c 20000 /dev/zero | tr '\\0' '\"'; exit 1; }}", home.at("web").display());
     home.put("says.sh", says);
     let check = format!("check: {{command: [\"sh\", \"{}\"]}}", home.at("says.sh").display());
     home.put("hosts/piha/services.yaml", format!("services:\n  - name: web\n    runtime: command\n    {check}\n"));

@@ -98,3 +98,31 @@ pub fn answering(answer: Option<String>) -> SocketAddr {
     });
     address
 }
+
+/// Listens as a line that carries so many bytes a second towards a server. Returns where.
+pub fn slow(far: SocketAddr, rate: u32) -> SocketAddr {
+    /// What is carried at once: little, so that the pauses are short.
+    const PIECE: usize = 256;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // The threads end with the test.
+    std::thread::spawn(move || {
+        for near in listener.incoming().map_while(Result::ok) {
+            let far = TcpStream::connect(far).unwrap();
+            let (mut back_from, mut back_to) = (far.try_clone().unwrap(), near.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut back_from, &mut back_to));
+            std::thread::spawn(move || {
+                let (mut near, mut far, mut piece) = (near, far, [0; PIECE]);
+                while let Ok(n @ 1..) = near.read(&mut piece) {
+                    std::thread::sleep(Duration::from_secs(1) * n as u32 / rate);
+                    if far.write_all(&piece[..n]).is_err() {
+                        break;
+                    }
+                }
+                // Whoever gave up is not heard to the end.
+                let _ = far.shutdown(std::net::Shutdown::Both);
+            });
+        }
+    });
+    address
+}

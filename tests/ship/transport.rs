@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hlctl::commands::ship;
 use hlctl::store::spool::Spool;
-use hlctl::wire::{Client, Settings};
+use hlctl::wire::{Client, PATIENCE, Settings};
 
 use crate::far::{House, Nginx, answering, free_port};
 use crate::now;
@@ -77,7 +77,7 @@ fn only_the_pinned_certificate_is_believed() {
     Spool::open(&sender.root).unwrap().add(&(0..2000).map(event).collect::<Vec<_>>()).unwrap();
     let ca = Some(dir.path().join("home.pem"));
     let token = Some(server.token(&["piha", "--agent"]));
-    let settings = Settings { url: url(0).parse().unwrap(), token, ca, insecure_http: false };
+    let settings = Settings { url: url(0).parse().unwrap(), token, ca, insecure_http: false, patience: PATIENCE };
     let shipment = ship::run(&sender.root, &Client::new(settings).unwrap()).unwrap();
     assert_eq!((shipment.accepted, shipment.error), (2000, None));
     let from = |path: &str| url(0) + path;

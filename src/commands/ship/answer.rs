@@ -49,6 +49,8 @@ pub enum Verdict {
     Taken(Taken),
     /// Fewer at a time may be.
     TooMany,
+    /// They did not get through in time.
+    Late(No),
     /// This token may not send them; it may send those of another node.
     NotYours(No),
     /// Nothing can be sent now.
@@ -60,12 +62,16 @@ pub fn send(client: &Client, part: &[u8]) -> Verdict {
     // The same lines have the same key, whoever was killed in between.
     match client.post(EVENTS, &sha256_hex(part), "application/x-ndjson", part) {
         Ok(answer) => verdict(client, &answer, part),
-        Err(e) => Verdict::No(No { error: e.to_string(), advice: e.advice() }),
+        Err(e) => {
+            let no = No { error: e.to_string(), advice: e.advice() };
+            if e.is_late() { Verdict::Late(no) } else { Verdict::No(no) }
+        }
     }
 }
 
 fn verdict(client: &Client, answer: &Answer, part: &[u8]) -> Verdict {
-    let lines = memchr::memchr_iter(b'\n', part).count() as u64;
+    // As the other side counts: a blank line is none.
+    let lines = part.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty()).count() as u64;
     let url = client.url();
     let because = |advice: &str| {
         let (_, told) = answer.problem();
@@ -82,6 +88,7 @@ fn verdict(client: &Client, answer: &Answer, part: &[u8]) -> Verdict {
                 advice: "look at the URL: something else answers there".into(),
             }),
         },
+        408 => Verdict::Late(because("look at the line to the control plane: it is slow, or drops much")),
         413 if lines > 1 => Verdict::TooMany,
         413 => no("let the proxy before the control plane take larger requests (nginx: client_max_body_size 1m)"),
         401 => no("`hlctl token add NODE --agent` on the control plane prints a token: give it with --token-file"),
