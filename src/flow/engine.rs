@@ -19,6 +19,8 @@ pub struct Container {
     pub health: String,
     /// How often the engine has restarted it, and since when it runs.
     pub starts: (u64, String),
+    /// Whether the engine lets it rest once it has ended well: it has no restart policy, or one for failures alone.
+    pub may_rest: bool,
     /// Its image's ID.
     pub image: String,
     /// The name of its image.
@@ -72,9 +74,10 @@ impl Container {
         (!is_running).then(|| format!("{} is {} (exit code {})", self.name, self.status, self.exit_code))
     }
 
-    /// A container that did what it had to and ended well: a migration, say.
+    /// A container that did what it had to and ended well: a migration, say. Servers end well, too, when somebody stops
+    /// them.
     fn is_done(&self) -> bool {
-        self.status == "exited" && self.exit_code == 0
+        self.status == "exited" && self.exit_code == 0 && self.may_rest
     }
 }
 
@@ -88,6 +91,20 @@ struct Inspected {
     restart_count: u64,
     image: String,
     config: InspectedConfig,
+    #[serde(default)]
+    host_config: InspectedHost,
+}
+
+#[derive(serde::Deserialize, Default)]
+#[serde(rename_all = "PascalCase")]
+struct InspectedHost {
+    restart_policy: Option<InspectedPolicy>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct InspectedPolicy {
+    name: String,
 }
 
 #[derive(serde::Deserialize)]
@@ -120,7 +137,7 @@ pub const COMPOSE: &str = "com.docker.compose.";
 
 impl From<Inspected> for Container {
     fn from(found: Inspected) -> Container {
-        let Inspected { id, name, state, restart_count, image, config } = found;
+        let Inspected { id, name, state, restart_count, image, config, host_config } = found;
         let label = |name: &str| config.labels.as_ref().and_then(|labels| labels.get(&format!("{COMPOSE}{name}")));
         // An engine says "none" of a container without a health check, or nothing.
         let health = state.health.map(|h| h.status).filter(|h| h != "none");
@@ -131,6 +148,7 @@ impl From<Inspected> for Container {
             exit_code: state.exit_code,
             health: health.unwrap_or_default(),
             starts: (restart_count, state.started_at),
+            may_rest: host_config.restart_policy.is_none_or(|p| matches!(p.name.as_str(), "" | "no" | "on-failure")),
             image,
             is_one_off: label("oneoff").is_some_and(|l| l.eq_ignore_ascii_case("true")),
             project: label("project").cloned().unwrap_or_default(),
@@ -161,8 +179,9 @@ impl Watcher {
         let restarted = self.last.as_ref().is_some_and(|last| *last != seen);
         self.last = Some(seen);
         let up = containers.iter().any(|c| c.status == "running");
+        let may_rest = |c: &&Container| up && c.is_done() && !self.wanted.contains(&c.name);
         let trouble = |c: &Container| if self.has_check { c.stopped() } else { c.trouble() };
-        let trouble = containers.iter().filter(|c| !(up && c.is_done())).find_map(trouble);
+        let trouble = containers.iter().filter(|c| !may_rest(c)).find_map(trouble);
         match (trouble, self.missing(containers)) {
             (Some(trouble), _) => Health::failed(trouble),
             (None, Some(name)) => Health::failed(format!("there is no container {name}")),
@@ -351,7 +370,29 @@ mod tests {
     fn a_container_that_ended_well_counts_only_beside_one_that_runs() {
         let done = container("exited", 0, "", "t");
         assert!(!Watcher::default().look(std::slice::from_ref(&done)).is_healthy());
-        assert!(Watcher::default().look(&[done, container("running", 0, "", "t")]).is_healthy());
+        let look = |mut watcher: Watcher, done| watcher.look(&[done, container("running", 0, "", "t")]);
+        assert!(look(Watcher::default(), done.clone()).is_healthy());
+        let named = look(Watcher::new(vec!["web_1".into()], false), done.clone());
+        assert!(!named.is_healthy(), "those that are named have to run");
+        let kept_up = look(Watcher::default(), Container { may_rest: false, ..done });
+        assert!(kept_up.to_string().contains("exited (exit code 0)"), "{kept_up}");
+    }
+
+    #[test]
+    fn a_restart_policy_says_whether_a_container_may_rest() {
+        for (policy, want) in [
+            ("", true),
+            (r#", "HostConfig": {}"#, true),
+            (r#", "HostConfig": {"RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}}"#, true),
+            (r#", "HostConfig": {"RestartPolicy": {"Name": "on-failure"}}"#, true),
+            (r#", "HostConfig": {"RestartPolicy": {"Name": "always"}}"#, false),
+            (r#", "HostConfig": {"RestartPolicy": {"Name": "unless-stopped"}}"#, false),
+        ] {
+            let rest =
+                format!(r#""State": {{"Status": "exited"}}, "Image": "i", "Config": {{"Labels": null}}{policy}"#);
+            let found = Container::parse_all(&format!(r#"[{{"Id": "1", "Name": "/a", {rest}}}]"#)).unwrap();
+            assert_eq!(found[0].may_rest, want, "{policy}");
+        }
     }
 
     #[test]
