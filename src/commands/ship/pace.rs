@@ -55,11 +55,11 @@ impl Pace {
     }
 
     /// Learns that so many bytes did not get through in time. Returns whether less may: once a pass, because where
-    /// nobody answers it would be without end.
+    /// nobody answers it would be without end, and never of what is little: cut otherwise, it has another key.
     pub fn late(&mut self, bytes: usize) -> bool {
         self.limit = bytes / LESS;
         self.began = Instant::now();
-        !std::mem::replace(&mut self.is_tried_again, true)
+        bytes > FIRST / LESS && !std::mem::replace(&mut self.is_tried_again, true)
     }
 }
 
@@ -86,6 +86,7 @@ mod tests {
         pace.refused(1000);
         pace.taken(500, second(1));
         assert_eq!(pace.limit(), 500, "what was refused is not tried again");
-        assert!(pace.late(80) && pace.limit() == 10 && !pace.is_over() && !pace.late(10));
+        assert!(!pace.late(FIRST / LESS), "it is little already");
+        assert!(pace.late(FIRST) && pace.limit() == FIRST / LESS && !pace.is_over() && !pace.late(FIRST));
     }
 }
