@@ -10,6 +10,7 @@ use crate::cli;
 use crate::context::Context;
 use crate::fail::{Advised, Fail, Result, fail};
 use crate::flow::config::Config;
+use crate::flow::control_plane::ControlPlane;
 use crate::flow::desired::{Desired, Host};
 use crate::flow::hostfile::{Runtime, Service};
 use crate::flow::name::{NodeName, ServiceName};
@@ -81,14 +82,19 @@ pub fn run(cx: &Context, args: &cli::Agent) -> Result<AgentReport> {
     let node = this_node(cx, &desired)?;
     let cx = &cx.knowing(&desired);
     if args.dry_run {
-        let (told, _) = watch_once(cx, &root, &config, &node, &desired);
+        let (told, _) = watch_once(cx, &root, &config, (&node, args.to.as_ref()), &desired);
         return Ok(AgentReport::Done(Told { dry_run: true, ..told }));
     }
     let Some(pass) = Pass::start(&root, "agent").advised()? else {
         return Ok(AgentReport::Busy { root: cx.root.clone() });
     };
-    let (mut told, memory) = watch_once(cx, &root, &config, &node, &desired);
-    told.warnings.extend((root.is_mirror() && args.to.is_none()).then(|| UNREAD.to_owned()));
+    let (mut told, memory) = watch_once(cx, &root, &config, (&node, args.to.as_ref()), &desired);
+    if args.to.is_none() {
+        told.warnings.extend(root.is_mirror().then(|| UNREAD.to_owned()));
+        // Where even that cannot be read, nothing here depends on it.
+        let spooled = agent::count_spooled(&root).unwrap_or_default();
+        told.warnings.extend((spooled > 0).then(|| format!("{spooled} {UNSENT}")));
+    }
     // The events first: who is killed between them tells the same again, and nothing is lost.
     let written = match args.to {
         None => agent::write_events(&root, cx.now(), &node, &told.events),
@@ -130,10 +136,16 @@ fn given_name(cx: &Context) -> Result<&NodeName> {
 }
 
 /// Looks once and decides what to tell. A host whose files cannot be believed still gives its signs of life.
-fn watch_once(cx: &Context, root: &Root, config: &Config, node: &NodeName, desired: &Desired) -> (Told, Memory) {
+fn watch_once(
+    cx: &Context,
+    root: &Root,
+    config: &Config,
+    (node, to): (&NodeName, Option<&ControlPlane>),
+    desired: &Desired,
+) -> (Told, Memory) {
     let began = cx.now();
     let host = desired.hosts.get(node);
-    let memory = agent::memory(root, node);
+    let memory = agent::memory(root, node, to);
     let limits = limits(config, host);
     let looked = look::look(cx, host, &memory, memory.wants_heartbeat(&limits, began), began);
     let verdict = watch::decide(&memory, &looked.seen, looked.facts, &limits, began);
@@ -161,6 +173,9 @@ fn limits(config: &Config, host: Option<&Host>) -> Limits {
 
 /// What is wrong with events that lie in a mirror.
 const UNREAD: &str = "this root is a mirror, where nobody reads events: send them to the control plane with --to";
+
+/// What is wrong with events that wait where nobody sends them.
+const UNSENT: &str = "events wait in state/spool/: send them with --to, or let them go by removing its files";
 
 /// What is wrong with a service that nothing can look at.
 const NO_CHECK: &str = "has no check: nothing is known of it until it gets one in services.yaml";

@@ -107,6 +107,8 @@ fn what_was_seen_off_line_arrives_in_order() {
     let report: Value = serde_json::from_str(&back.out).unwrap();
     assert!(report["sent"]["accepted"].as_u64().unwrap() >= 7, "{report}");
     assert_eq!(report["sent"]["waiting"], 0);
+    assert_eq!(changes(&back).len(), 1, "another destination is told everything");
+    seen.extend(changes(&back));
     let (got, doubled) = arrived(&server);
     assert_eq!((got.into_iter().collect::<Vec<_>>(), doubled), (seen, 0));
     assert_world(&server, &[("web", false)]);
@@ -135,6 +137,27 @@ fn a_check_that_says_much_is_heard_of_all_the_same() {
     }
     let world = server.get("/api/v1/world/services").body;
     assert!(world.contains(r#"sh ended with 1: \"\"\""#) && world.len() < 2000, "{world}");
+}
+
+#[test]
+fn what_this_root_was_told_the_control_plane_was_not() {
+    let server = Server::start("");
+    let home = node(&server, &["web"]);
+    let (gone, there) = (format!("http://127.0.0.1:{}", free_port()), format!("http://{}", server.address));
+    let by_hand = || {
+        let mut agent = home.hlctl(&["agent", "--json", "--node", "piha"]);
+        Run::of(agent.env("PATH", needs::var("PATH").unwrap()).output().unwrap())
+    };
+    flip(&home, "web", true);
+    assert_eq!(changes(&pass(&home, &there)).len(), 1);
+    assert_eq!(changes(&pass(&home, &there)).len(), 0);
+    flip(&home, "web", false);
+    let run = by_hand();
+    assert!(changes(&run).len() == 1 && !run.err.contains("state/spool/"), "{run:?}");
+    assert_eq!(changes(&pass(&home, &there)).len(), 1, "its own memory ends with another destination");
+    assert_world(&server, &[("web", false)]);
+    assert_eq!(changes(&pass(&home, &gone)).len(), 1);
+    assert!(by_hand().err.contains("events wait in state/spool/: send them with --to"), "{:?}", by_hand());
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::super::control_plane::ControlPlane;
 use super::super::event::Level;
 use super::super::name::{NodeName, ServiceName};
 use super::super::restarts::Restarts;
@@ -24,6 +25,9 @@ pub struct Memory {
     pub schema: String,
     /// The node that it is about.
     pub node: NodeName,
+    /// The control plane that was told; none where it was this root.
+    #[serde(default)]
+    pub to: Option<ControlPlane>,
     /// When everything was told last.
     pub refreshed_at: Option<Stamp>,
     /// When the last heartbeat was told.
@@ -80,11 +84,12 @@ pub enum State {
 }
 
 impl Memory {
-    /// Returns the memory of an agent that has told nothing.
-    pub fn none(node: &NodeName) -> Memory {
+    /// Returns the memory of an agent that has told this one nothing.
+    pub fn none(node: &NodeName, to: Option<&ControlPlane>) -> Memory {
         Memory {
             schema: SCHEMA.into(),
             node: node.clone(),
+            to: to.cloned(),
             refreshed_at: None,
             heartbeat_at: None,
             disk: None,
