@@ -117,6 +117,23 @@ fn a_batch_sent_again_is_answered_as_before_and_written_once() {
 }
 
 #[test]
+fn a_batch_sent_twice_at_once_is_written_once() {
+    let server = Server::start("");
+    let token = server.token(&["piha", "--agent"]);
+    let ts = now().to_string();
+    for n in 0..20 {
+        let body = format!("{}\n", event("piha", &ts).replace("web", &format!("s{n}"))).repeat(50);
+        let key = format!("k{n}");
+        let answers: Vec<Answer> = std::thread::scope(|scope| {
+            let both = [(); 4].map(|()| scope.spawn(|| send(&server, &token, Some(&key), &body)));
+            both.into_iter().map(|answer| answer.join().unwrap()).collect()
+        });
+        assert!(answers.iter().all(|a| a.json()["accepted"] == 50), "{answers:?}");
+        assert_eq!(events_of(&server.home).len(), (n + 1) * 50);
+    }
+}
+
+#[test]
 fn a_flood_fills_its_share_and_silences_nobody() {
     // In full a gigabyte against 64 MiB.
     let is_full = needs::number("HLCTL_FULL", 0) == 1;

@@ -33,7 +33,8 @@ const HOUR_MS: i64 = 3_600_000;
 pub struct Spool {
     sizes: Mutex<Option<Sizes>>,
     foreign: Mutex<HashMap<String, (Stamp, u32)>>,
-    /// By token, each with a lock of its own: who sends much keeps nobody else waiting.
+    /// By token, each with a lock of its own, held while a batch is taken: who sends much keeps nobody else waiting, and
+    /// a batch that is sent twice at once is written once.
     shares: Mutex<HashMap<String, Arc<Mutex<Option<Share>>>>>,
 }
 
@@ -112,13 +113,19 @@ impl Spool {
             _ => None,
         }
     }
+}
 
+/// The lines of a batch: those that count, and the first of those that do not.
+#[derive(Default)]
+struct Sorted {
+    accepted: Vec<String>,
+    rejected: Vec<Value>,
+    rejected_total: u64,
+}
+
+impl Sorted {
     /// Sorts the lines of a batch. One node that is not the token's makes all of it count for nothing.
-    fn sort(&self, root: &Root, who: &Who, body: &[u8], now: Stamp) -> Result<Sorted, Foreign> {
-        let own = lock(&self.shares).entry(who.name.clone()).or_default().clone();
-        let mut share = lock(&own);
-        let known = share.take().filter(|share| share.is_of(&who.nodes, now));
-        let share = share.insert(known.unwrap_or_else(|| Share::read(root, &who.nodes, now)));
+    fn of(share: &mut Share, who: &Who, body: &[u8]) -> Result<Sorted, Foreign> {
         let mut sorted = Sorted::default();
         for (i, line) in body.split(|b| *b == b'\n').enumerate() {
             let line = line.trim_ascii();
@@ -142,17 +149,7 @@ impl Spool {
         }
         Ok(sorted)
     }
-}
 
-/// The lines of a batch: those that count, and the first of those that do not.
-#[derive(Default)]
-struct Sorted {
-    accepted: Vec<String>,
-    rejected: Vec<Value>,
-    rejected_total: u64,
-}
-
-impl Sorted {
     fn reject(&mut self, line: usize, cause: &str) {
         self.rejected_total += 1;
         if self.rejected.len() < NAMED {
@@ -172,7 +169,11 @@ pub fn receive(call: &Call<'_>) -> Answer {
     let who = call.who.as_ref().ok_or_else(|| Refusal::new(401, "sending events needs a token"))?;
     let (app, body) = (call.app, call.request.body.as_slice());
     let key = key(&call.request.head)?;
-    let sorted = app.spool.sort(&app.root, who, body, call.now).map_err(|found| foreign(call, who, &found))?;
+    let own = lock(&app.spool.shares).entry(who.name.clone()).or_default().clone();
+    let mut own = lock(&own);
+    let known = own.take().filter(|share| share.is_of(&who.nodes, call.now));
+    let share = own.insert(known.unwrap_or_else(|| Share::read(&app.root, &who.nodes, call.now)));
+    let sorted = Sorted::of(share, who, body).map_err(|found| foreign(call, who, &found))?;
     let Sorted { accepted, rejected, rejected_total } = sorted;
     let answer = json!({ "accepted": accepted.len(), "rejected": rejected, "rejected_total": rejected_total });
     match key.map_or(Batch::New, |key| batches::look_up(&app.root, &who.name, key, body)) {
