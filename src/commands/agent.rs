@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::ship::{self, Shipment};
 use crate::cli;
 use crate::context::Context;
-use crate::fail::{Advised, Fail, Result, fail};
+use crate::fail::{Advised, Result, fail};
 use crate::flow::config::Config;
 use crate::flow::control_plane::ControlPlane;
 use crate::flow::desired::{Desired, Host};
@@ -95,23 +95,35 @@ pub fn run(cx: &Context, args: &cli::Agent) -> Result<AgentReport> {
         let spooled = agent::count_spooled(&root).unwrap_or_default();
         told.warnings.extend((spooled > 0).then(|| format!("{spooled} {UNSENT}")));
     }
-    // The events first: who is killed between them tells the same again, and nothing is lost.
-    let written = match args.to {
-        None => agent::write_events(&root, cx.now(), &node, &told.events),
-        Some(_) => agent::spool_events(&root, &told.events),
-    };
-    match written.and_then(|()| agent::remember(&root, &memory)) {
-        Ok(()) => {
-            let sent = args.to.as_ref().map(|to| ship::to(cx, &root, to, &args.uplink).map(Box::new)).transpose()?;
-            let error = told.unknown.first().or(sent.as_ref().and_then(|s| s.error.as_ref())).cloned();
+    match tell(cx, &root, args, &told.events, &memory) {
+        Ok(sent) => {
+            let error = told.unknown.first().cloned().or_else(|| sent.as_ref()?.trouble());
             pass.end(error, told.counts()).advised()?;
             Ok(AgentReport::Done(Told { sent, ..told }))
         }
         Err(error) => {
             pass.fail(&error);
-            Err(Fail::from(error).into())
+            Err(error)
         }
     }
+}
+
+/// Writes what is to be told, remembers it, and sends it where there is somebody to send it to.
+fn tell(
+    cx: &Context,
+    root: &Root,
+    args: &cli::Agent,
+    events: &[Outgoing],
+    memory: &Memory,
+) -> Result<Option<Box<Shipment>>> {
+    // The events first: who is killed between them tells the same again, and nothing is lost.
+    match args.to {
+        None => agent::write_events(root, cx.now(), &memory.node, events),
+        Some(_) => agent::spool_events(root, events),
+    }
+    .and_then(|()| agent::remember(root, memory))
+    .advised()?;
+    args.to.as_ref().map(|to| ship::to(cx, root, to, &args.uplink).map(Box::new)).transpose()
 }
 
 /// Returns the canonical name of this node, which must have a host folder: a misspelt one would haunt the world.

@@ -48,6 +48,17 @@ pub struct Shipment {
 }
 
 impl Shipment {
+    /// Returns what went wrong, if something did: what was not taken is lost for good.
+    pub fn trouble(&self) -> Option<String> {
+        self.error.clone().or_else(|| self.rejection())
+    }
+
+    fn rejection(&self) -> Option<String> {
+        let words =
+            || format!("the control plane took {} lines for no events: {}", self.rejected, self.causes.join("; "));
+        (self.rejected > 0).then(words)
+    }
+
     /// Returns what belongs on stderr.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
@@ -58,13 +69,7 @@ impl Shipment {
                  {too_long} were too long"
             ));
         }
-        if self.rejected > 0 {
-            notes.push(format!(
-                "the control plane took {} lines for no events: {}",
-                self.rejected,
-                self.causes.join("; ")
-            ));
-        }
+        notes.extend(self.rejection());
         if !self.refused.is_empty() {
             let nodes: Vec<&str> = self.refused.iter().map(String::as_str).collect();
             notes.push(format!("what waits of {} is set aside: this token may not send it", nodes.join(", ")));

@@ -161,6 +161,27 @@ fn what_this_root_was_told_the_control_plane_was_not() {
 }
 
 #[test]
+fn a_pass_that_lost_something_or_broke_off_says_so() {
+    let server = Server::start("");
+    let home = node(&server, &["web"]);
+    let there = format!("http://{}", server.address);
+    let record = || std::fs::read_to_string(home.at("state/agent.json")).unwrap();
+    assert_eq!(pass(&home, &there).code, 0);
+    assert!(record().contains("\"ok\": true"), "{}", record());
+    Spool::open(&home.root).unwrap().add(&["{\"ts\":1}".into()]).unwrap();
+    let refused = pass(&home, &there);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.err.contains("took 1 lines for no events: line 1: "), "{refused:?}");
+    assert!(record().contains("took 1 lines for no events: line 1: "), "{}", record());
+    assert_eq!(pass(&home, &there).code, 0, "it is gone");
+    // Nothing can be read from it, nor put in its place.
+    std::fs::create_dir(home.at("state/spool/0000000000000001.jsonl")).unwrap();
+    let broken = pass(&home, &there);
+    assert!(broken.code == 1 && broken.err.contains("0000000000000001.jsonl"), "{broken:?}");
+    assert!(record().contains("\"ok\": false") && record().contains("0000000000000001.jsonl"), "{}", record());
+}
+
+#[test]
 fn killed_at_any_call_it_loses_nothing_that_waited() {
     if !needs::strace() {
         return;
