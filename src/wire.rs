@@ -105,6 +105,10 @@ impl Client {
             }
             return Ok(Client { settings, plain: None });
         }
+        if let Some(ca) = &settings.ca {
+            let message = format!("{} is not encrypted: no certificate of {} is asked for", settings.url, ca.display());
+            return Err(WireError::new(message, "use https://, or leave --ca out"));
+        }
         let config = Config::builder()
             .timeout_global(Some(settings.patience))
             .timeout_connect(Some(CONNECT))

@@ -156,6 +156,8 @@ fn plain_http_stays_near() {
     refused(&["--from", &open, "--insecure-http"], &["Connection refused"]);
     refused(&["--from", &format!("http://localhost:{port}")], &["Connection refused", "hlctl serve"]);
     refused(&["--from", "http://no-such-host.invalid:1"], &["cannot reach http://no-such-host.invalid:1"]);
+    let ca = ["--from", &format!("http://127.0.0.1:{port}"), "--ca", "/home.pem"];
+    refused(&ca, &["is not encrypted", "/home.pem", "or leave --ca out"]);
     for usage in ["ftp://x", "http://user:secret@127.0.0.1", "127.0.0.1:18180"] {
         assert_eq!(mirror(&["--from", usage]).1.code, 2, "{usage}");
     }
