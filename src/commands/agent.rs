@@ -158,7 +158,7 @@ fn watch_once(
     let began = cx.now();
     let host = desired.hosts.get(node);
     let memory = agent::memory(root, node, to);
-    let limits = limits(config, host);
+    let limits = limits(config, host, &memory);
     let looked = look::look(cx, host, &memory, memory.wants_heartbeat(&limits, began), began);
     let verdict = watch::decide(&memory, &looked.seen, looked.facts, &limits, began);
     let told = Told {
@@ -174,12 +174,17 @@ fn watch_once(
     (told, verdict.memory)
 }
 
-fn limits(config: &Config, host: Option<&Host>) -> Limits {
+fn limits(config: &Config, host: Option<&Host>, memory: &Memory) -> Limits {
+    let disk_high = match host {
+        Some(host) => host.file.disk.high.map(|high| high.0),
+        // What a broken host file wants is not known: then it is what it wanted before.
+        None => memory.disk_high,
+    };
     Limits {
         refresh: config.agent.refresh,
         silent_after: config.silent_after,
         unhealthy_after: config.agent.unhealthy_after.get(),
-        disk_high: host.and_then(|h| h.file.disk.high).unwrap_or(config.agent.disk_high).0,
+        disk_high: disk_high.unwrap_or(config.agent.disk_high.0),
     }
 }
 

@@ -105,6 +105,7 @@ pub fn decide(
     if let Some(disk) = &seen.disk {
         teller.disk(disk);
     }
+    teller.memory.disk_high = Some(limits.disk_high);
     teller.memory.restarts.clone_from(&seen.restarts);
     teller.memory.engine.clone_from(&seen.engine);
     if refresh {

@@ -34,6 +34,9 @@ pub struct Memory {
     pub heartbeat_at: Option<Stamp>,
     /// The disk's last level.
     pub disk: Option<Level>,
+    /// Per cent used at which its pressure is high, for as long as a broken host file does not say it.
+    #[serde(default)]
+    pub disk_high: Option<u8>,
     /// The services.
     pub services: BTreeMap<ServiceName, Remembered>,
     /// What an engine has restarted: containers by their ID, units by their manager and name.
@@ -93,6 +96,7 @@ impl Memory {
             refreshed_at: None,
             heartbeat_at: None,
             disk: None,
+            disk_high: None,
             services: BTreeMap::new(),
             restarts: BTreeMap::new(),
             engine: None,
