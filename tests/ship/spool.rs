@@ -153,6 +153,10 @@ fn a_line_that_is_refused_does_not_block_those_behind_it() {
     assert_eq!((shipment.accepted, shipment.rejected, shipment.waiting), (2, 1, 0));
     assert!(shipment.notes()[0].contains("line 2: "), "{shipment:?}");
     assert_eq!(told(&server.home), [0, 1]);
+    // A blank one is no line to the other side.
+    add(&home, &[line(2), "  ".into(), line(3), String::new()]);
+    let shipment = ship(&home, &format!("http://{}", server.address), &token);
+    assert_eq!((shipment.accepted, shipment.waiting, shipment.error), (2, 0, None));
 }
 
 /// Returns the numbers that the events of one node on disk tell, in order.
