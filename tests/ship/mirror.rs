@@ -63,6 +63,24 @@ fn the_world_is_the_control_planes_and_written_only_when_it_changed() {
 }
 
 #[test]
+fn what_is_gone_at_the_control_plane_looks_no_newer_than_it_is() {
+    let server = Server::with_web("");
+    report(&server, "web", true);
+    let home = Home::new();
+    assert_eq!(mirror(&home, &server, &[]).code, 0);
+    let heard = || home.at("state/mirror_tags.json").metadata().unwrap().modified().unwrap();
+    let (before, drift) = (heard(), world(&home)["drift.json"].clone());
+    std::fs::remove_file(server.home.at("world/drift.json")).unwrap();
+    let gone = mirror(&home, &server, &[]);
+    assert!(gone.code == 1 && gone.err.contains("no longer has the drift.json that is here"), "{gone:?}");
+    assert_eq!((heard(), &world(&home)["drift.json"]), (before, &drift));
+    assert!(home.run(&["status"]).out.contains("no longer has the drift.json"));
+    assert_eq!(server.home.run(&["reconcile"]).code, 0);
+    assert_eq!(mirror(&home, &server, &[]).code, 0);
+    assert!(heard() > before);
+}
+
+#[test]
 fn a_mirror_decides_nothing_and_says_how_old_it_is() {
     let mut server = Server::with_web("");
     report(&server, "web", false);
