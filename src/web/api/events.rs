@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Answer;
 use super::share::{MAX_LINE, Share};
+use super::sizes::Sizes;
 use crate::flow::action::Via;
 use crate::flow::event;
 use crate::flow::time::Stamp;
@@ -20,8 +21,6 @@ use crate::web::lock;
 use crate::web::message::{Head, Refusal, Response};
 use crate::web::routes::Call;
 
-/// For how long the size of `events/` is believed.
-const SIZE_AGE_MS: i64 = 10_000;
 /// How many bad lines the answer names: a batch of nothing else must not become an answer of many times its size.
 const NAMED: usize = 1000;
 /// How many foreign batches of one token the audit log tells of in an hour; one more line says that it stops.
@@ -31,41 +30,11 @@ const HOUR_MS: i64 = 3_600_000;
 /// What is kept of batches between requests.
 #[derive(Default)]
 pub struct Spool {
-    sizes: Mutex<Option<Sizes>>,
+    sizes: Mutex<Sizes>,
     foreign: Mutex<HashMap<String, (Stamp, u32)>>,
     /// By token, each with a lock of its own, held while a batch is taken: who sends much keeps nobody else waiting, and
     /// a batch that is sent twice at once is written once.
     shares: Mutex<HashMap<String, Arc<Mutex<Option<Share>>>>>,
-}
-
-/// How much `events/` holds, as it was last measured, with what came since.
-struct Sizes {
-    at: Stamp,
-    all: u64,
-    /// By the name of the file without its ending.
-    of_source: HashMap<String, u64>,
-}
-
-impl Sizes {
-    fn measure(root: &Root, at: Stamp) -> Self {
-        let (mut all, mut of_source) = (0, HashMap::new());
-        for entry in walkdir::WalkDir::new(root.events()).into_iter().filter_map(Result::ok) {
-            let Some(size) = entry.metadata().ok().filter(|m| m.is_file()).map(|m| m.len()) else { continue };
-            let name = entry.file_name().to_string_lossy();
-            all += size;
-            *of_source.entry(name.split(".jsonl").next().unwrap_or_default().to_owned()).or_default() += size;
-        }
-        Self { at, all, of_source }
-    }
-
-    /// Returns how much is of one source: its file, and those with a number behind its name.
-    fn of(&self, source: &str) -> u64 {
-        let is_its = |stem: &str| match stem.strip_prefix(source) {
-            Some(rest) => rest.is_empty() || rest.strip_prefix('.').is_some_and(|n| n.parse::<u32>().is_ok()),
-            None => false,
-        };
-        self.of_source.iter().filter(|(stem, _)| is_its(stem)).map(|(_, size)| size).sum()
-    }
 }
 
 /// Whether there is room for a batch.
@@ -81,18 +50,16 @@ impl Spool {
     /// that has gone wild does not silence them.
     fn take(&self, root: &Root, source: &str, bytes: u64, quota: u64, now: Stamp) -> Room {
         let mut sizes = lock(&self.sizes);
-        let fresh = sizes.take().filter(|s| (0..SIZE_AGE_MS).contains(&now.since(s.at)));
-        let sizes = sizes.insert(fresh.unwrap_or_else(|| Sizes::measure(root, now)));
+        sizes.bring_up(root, now);
         let own = sizes.of(source);
-        let others = sizes.all.saturating_sub(own);
-        if sizes.all.saturating_add(bytes) > quota {
+        let others = sizes.all().saturating_sub(own);
+        if sizes.all().saturating_add(bytes) > quota {
             return Room::None;
         }
         if own.saturating_add(bytes) > quota.saturating_sub(others) / 2 {
             return Room::NotForYou;
         }
-        sizes.all += bytes;
-        *sizes.of_source.entry(source.to_owned()).or_default() += bytes;
+        sizes.add(source, bytes);
         Room::Enough
     }
 
