@@ -122,7 +122,7 @@ pub fn run(root: &Root, client: &Client) -> Result<Shipment> {
             match send(client, part) {
                 Verdict::Taken(taken) => {
                     pace.taken(part.len(), sent_at.elapsed());
-                    shipment.take(&taken);
+                    shipment.take(taken);
                     rest = &rest[part.len()..];
                     spool.delivered(&batch, rest).advised()?;
                     taken_again.extend(node.map(str::to_owned));
@@ -190,11 +190,11 @@ impl Shipment {
         }
     }
 
-    fn take(&mut self, taken: &Taken) {
+    fn take(&mut self, taken: Taken) {
         self.accepted += taken.accepted;
-        self.rejected += taken.rejected();
+        self.rejected += taken.rejected;
         let room = TOLD.saturating_sub(self.causes.len());
-        self.causes.extend(taken.rejected.iter().take(room).map(|r| format!("line {}: {}", r.line, r.cause)));
+        self.causes.extend(taken.causes.into_iter().take(room));
     }
 }
 

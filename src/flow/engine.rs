@@ -1,8 +1,10 @@
 //! What the container engine says: the state of containers, the images of a rendered config, the bytes that a
 //! clean-up freed. Reads words; runs nothing.
 
+use serde_json::Value;
+
 use super::health::Health;
-use super::sort;
+use super::{json, sort};
 
 /// A container at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,8 +56,30 @@ impl Container {
     /// Reads the containers that `docker inspect` tells of; none where these are no words of its own. (Its templates
     /// fail on what one engine leaves out and another one does not.)
     pub fn parse_all(json: &str) -> Option<Vec<Container>> {
-        let found = serde_json::from_str::<Vec<Inspected>>(json).ok()?;
-        Some(found.into_iter().map(Container::from).collect())
+        let found: Value = json::from_bytes(json.as_bytes()).ok()?;
+        found.as_array()?.iter().map(Container::read).collect()
+    }
+
+    fn read(found: &Value) -> Option<Container> {
+        let text = |path: &str| Some(found.pointer(path)?.as_str()?.to_owned());
+        let number = |path: &str| found.pointer(path).and_then(Value::as_i64).unwrap_or_default();
+        let labels = found.pointer("/Config/Labels");
+        let label = |name: &str| labels?.get(format!("{COMPOSE}{name}"))?.as_str();
+        Some(Container {
+            id: text("/Id")?,
+            name: text("/Name")?.trim_start_matches('/').to_owned(),
+            status: text("/State/Status")?,
+            exit_code: number("/State/ExitCode"),
+            // An engine says "none" of a container without a health check, or nothing.
+            health: text("/State/Health/Status").filter(|h| h != "none").unwrap_or_default(),
+            starts: (number("/RestartCount").unsigned_abs(), text("/State/StartedAt").unwrap_or_default()),
+            may_rest: !matches!(text("/HostConfig/RestartPolicy/Name").as_deref(), Some("always" | "unless-stopped")),
+            image: text("/Image")?,
+            is_one_off: label("oneoff").is_some_and(|l| l.eq_ignore_ascii_case("true")),
+            project: label("project").unwrap_or_default().to_owned(),
+            service: label("service").unwrap_or_default().to_owned(),
+            image_name: text("/Config/Image").unwrap_or_default(),
+        })
     }
 
     /// Returns what is wrong with it, if something is.
@@ -81,82 +105,8 @@ impl Container {
     }
 }
 
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Inspected {
-    id: String,
-    name: String,
-    state: InspectedState,
-    #[serde(default)]
-    restart_count: u64,
-    image: String,
-    config: InspectedConfig,
-    #[serde(default)]
-    host_config: InspectedHost,
-}
-
-#[derive(serde::Deserialize, Default)]
-#[serde(rename_all = "PascalCase")]
-struct InspectedHost {
-    restart_policy: Option<InspectedPolicy>,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct InspectedPolicy {
-    name: String,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct InspectedState {
-    status: String,
-    #[serde(default)]
-    exit_code: i64,
-    #[serde(default)]
-    started_at: String,
-    health: Option<InspectedHealth>,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct InspectedHealth {
-    status: String,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct InspectedConfig {
-    #[serde(default)]
-    image: String,
-    labels: Option<std::collections::BTreeMap<String, String>>,
-}
-
 /// What Compose's labels begin with.
 pub const COMPOSE: &str = "com.docker.compose.";
-
-impl From<Inspected> for Container {
-    fn from(found: Inspected) -> Container {
-        let Inspected { id, name, state, restart_count, image, config, host_config } = found;
-        let label = |name: &str| config.labels.as_ref().and_then(|labels| labels.get(&format!("{COMPOSE}{name}")));
-        // An engine says "none" of a container without a health check, or nothing.
-        let health = state.health.map(|h| h.status).filter(|h| h != "none");
-        Container {
-            id,
-            name: name.trim_start_matches('/').to_owned(),
-            status: state.status,
-            exit_code: state.exit_code,
-            health: health.unwrap_or_default(),
-            starts: (restart_count, state.started_at),
-            may_rest: host_config.restart_policy.is_none_or(|p| matches!(p.name.as_str(), "" | "no" | "on-failure")),
-            image,
-            is_one_off: label("oneoff").is_some_and(|l| l.eq_ignore_ascii_case("true")),
-            project: label("project").cloned().unwrap_or_default(),
-            service: label("service").cloned().unwrap_or_default(),
-            image_name: config.image,
-        }
-    }
-}
 
 /// Watches containers from look to look: one that was started again since the last look was not healthy between.
 #[derive(Debug, Default)]
@@ -214,26 +164,10 @@ pub fn replicas(services: &[(String, String)]) -> Health {
 /// Returns what is under way or stuck among a stack's services, by what `docker service inspect` tells of them: right
 /// after a deployment the replicas are still those of before.
 pub fn update_trouble(json: &str) -> Option<String> {
-    #[derive(serde::Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Service {
-        spec: Spec,
-        update_status: Option<Update>,
-    }
-    #[derive(serde::Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Spec {
-        name: String,
-    }
-    #[derive(serde::Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Update {
-        state: Option<String>,
-    }
-    let services: Vec<Service> = serde_json::from_str(json).unwrap_or_default();
-    services.into_iter().find_map(|service| {
-        let state = service.update_status?.state.filter(|state| state != "completed")?;
-        Some(format!("the update of {} is {state}", service.spec.name))
+    let services: Value = json::from_bytes(json.as_bytes()).ok()?;
+    services.as_array()?.iter().find_map(|service| {
+        let state = service.pointer("/UpdateStatus/State")?.as_str().filter(|state| *state != "completed")?;
+        Some(format!("the update of {} is {state}", service.pointer("/Spec/Name")?.as_str()?))
     })
 }
 

@@ -2,10 +2,10 @@
 //! changed: what a request costs must not grow with the age of the root.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::flow::sort;
 use crate::flow::time::Stamp;
 use crate::store::root::Root;
 
@@ -23,8 +23,15 @@ pub struct Sizes {
     at: Option<Stamp>,
     all: u64,
     of_source: Sources,
-    /// By the folder's name, when it changed last and what it held.
-    days: HashMap<OsString, ((i64, i64), Sources)>,
+    /// In the order of their paths.
+    days: Vec<Day>,
+}
+
+/// The folder of a day: when it changed last, and what it held.
+struct Day {
+    path: PathBuf,
+    changed: (i64, i64),
+    sources: Sources,
 }
 
 impl Sizes {
@@ -35,16 +42,22 @@ impl Sizes {
         }
         let mut before = std::mem::take(self);
         self.at = Some(now);
-        let growing = OsString::from(now.plus_millis(-GROWS_MS).day());
-        for entry in std::fs::read_dir(root.events()).into_iter().flatten().flatten() {
-            let (name, Ok(meta)) = (entry.file_name(), entry.metadata()) else { continue };
+        let growing = root.events().join(now.plus_millis(-GROWS_MS).day());
+        let entries = std::fs::read_dir(root.events()).into_iter().flatten().flatten();
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        sort::by(&mut paths, Ord::cmp);
+        for path in paths {
+            let Ok(meta) = path.symlink_metadata() else { continue };
             let changed = (meta.ctime(), meta.ctime_nsec());
-            let known = before.days.remove(&name).filter(|(then, _)| *then == changed && name < growing);
-            let (_, sources) = known.unwrap_or_else(|| (changed, measure(&entry.path())));
+            let known = before.days.binary_search_by(|day| day.path.cmp(&path)).ok().map(|at| &mut before.days[at]);
+            let sources = match known {
+                Some(day) if day.changed == changed && path < growing => std::mem::take(&mut day.sources),
+                _ => measure(&path),
+            };
             for (source, size) in &sources {
                 self.add(source, *size);
             }
-            self.days.insert(name, (changed, sources));
+            self.days.push(Day { path, changed, sources });
         }
     }
 
