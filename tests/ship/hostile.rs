@@ -81,6 +81,23 @@ fn times_that_cannot_be_do_no_harm() {
 }
 
 #[test]
+fn a_flood_of_the_near_future_ends_and_silences_nobody() {
+    let server = Server::start("");
+    let (wild, honest) = (server.token(&["wild", "--agent"]), server.token(&["piha", "--agent"]));
+    let ts = now();
+    let soon = |minute: i64| (event("wild", &(ts + minute * 60).to_string()) + "\n").repeat(4000);
+    let statuses: Vec<u16> = (10..20).map(|minute| send(&server, &wild, None, &soon(minute)).status).collect();
+    assert_eq!(statuses, [200, 200, 200, 200, 429, 429, 429, 429, 429, 429]);
+    let mixed = format!("{}\n{}", event("wild", &ts.to_string()), event("wild", &(ts + 600).to_string()));
+    let refused = send(&server, &wild, None, &mixed);
+    assert!(refused.status == 429 && refused.body.contains("set the clock"), "{refused:?}");
+    assert_eq!(send(&server, &wild, None, &event("wild", &ts.to_string())).json()["accepted"], 1);
+    assert_eq!(send(&server, &honest, None, &event("piha", &(ts + 600).to_string())).json()["accepted"], 1);
+    assert_eq!(server.home.run(&["observe"]).code, 0);
+    assert_eq!(server.get("/summary").json()["waiting_events"], 16_001);
+}
+
+#[test]
 fn a_batch_sent_again_is_answered_as_before_and_written_once() {
     let server = Server::start("");
     let (token, other) = (server.token(&["piha", "--agent"]), server.token(&["vps", "--agent"]));

@@ -11,6 +11,7 @@ use super::share::{MAX_LINE, Share};
 use super::sizes::Sizes;
 use crate::flow::action::Via;
 use crate::flow::event;
+use crate::flow::intake::TOLERANCE_MS;
 use crate::flow::time::Stamp;
 use crate::store::audit;
 use crate::store::batches::{self, Batch};
@@ -88,11 +89,13 @@ struct Sorted {
     accepted: Vec<String>,
     rejected: Vec<Value>,
     rejected_total: u64,
+    /// Bytes of those that count later.
+    ahead: usize,
 }
 
 impl Sorted {
     /// Sorts the lines of a batch. One node that is not the token's makes all of it count for nothing.
-    fn of(share: &mut Share, who: &Who, body: &[u8]) -> Result<Sorted, Foreign> {
+    fn of(share: &mut Share, who: &Who, body: &[u8], now: Stamp) -> Result<Sorted, Foreign> {
         let mut sorted = Sorted::default();
         for (i, line) in body.split(|b| *b == b'\n').enumerate() {
             let line = line.trim_ascii();
@@ -108,7 +111,10 @@ impl Sorted {
                     return Err(Foreign { line: i + 1, node: event.node.into_owned() });
                 }
                 Ok(event) => match share.take(&event, line) {
-                    Ok(()) => sorted.accepted.push(String::from_utf8_lossy(line).into_owned()),
+                    Ok(()) => {
+                        sorted.ahead += if event.ts.since(now) > TOLERANCE_MS { line.len() } else { 0 };
+                        sorted.accepted.push(String::from_utf8_lossy(line).into_owned());
+                    }
                     Err(e) => sorted.reject(i + 1, &e.to_string()),
                 },
                 Err(e) => sorted.reject(i + 1, &e.to_string()),
@@ -140,8 +146,8 @@ pub fn receive(call: &Call<'_>) -> Answer {
     let mut own = lock(&own);
     let known = own.take().filter(|share| share.is_of(&who.nodes, call.now));
     let share = own.insert(known.unwrap_or_else(|| Share::read(&app.root, &who.nodes, call.now)));
-    let sorted = Sorted::of(share, who, body).map_err(|found| foreign(call, who, &found))?;
-    let Sorted { accepted, rejected, rejected_total } = sorted;
+    let sorted = Sorted::of(share, who, body, call.now).map_err(|found| foreign(call, who, &found))?;
+    let Sorted { accepted, rejected, rejected_total, ahead } = sorted;
     let answer = json!({ "accepted": accepted.len(), "rejected": rejected, "rejected_total": rejected_total });
     match key.map_or(Batch::New, |key| batches::look_up(&app.root, &who.name, key, body)) {
         Batch::New => {}
@@ -150,6 +156,10 @@ pub fn receive(call: &Call<'_>) -> Answer {
             return Err(Refusal::new(409, "this Idempotency-Key was used for another batch")
                 .advise("give each batch a key of its own, the hash of its lines for one"));
         }
+    }
+    if !share.take_ahead(ahead, call.now) {
+        let detail = format!("too many events of {} are ahead of their time: more are taken within an hour", who.name);
+        return Err(Refusal::new(429, detail).advise("set the clock of the node"));
     }
     let bytes = accepted.iter().map(|l| l.len() as u64 + 1).sum();
     if bytes > 0 {
