@@ -80,6 +80,20 @@ fn only_the_pinned_certificate_is_believed() {
     let settings = Settings { url: url(0).parse().unwrap(), token, ca, insecure_http: false, patience: PATIENCE };
     let shipment = ship::run(&sender.root, &Client::new(settings).unwrap()).unwrap();
     assert_eq!((shipment.accepted, shipment.error), (2000, None));
+    // By the system's own list, wherever that is.
+    for list in ["SSL_CERT_FILE", "CURL_CA_BUNDLE"] {
+        let home = Home::new();
+        let mut by_system = home.hlctl(&["mirror", "--from", &url(0)]);
+        by_system.env("PATH", needs::var("PATH").unwrap()).env(list, pem("home.pem"));
+        let run = Run::of(by_system.output().unwrap());
+        assert_eq!((run.code, of(&home)), (0, of(&server.home)), "{list}: {run:?}");
+    }
+    let agent = Home::new();
+    agent.put("hosts/piha/services.yaml", "services: []\n");
+    let token = agent.put("token", server.token(&["box", "--agent", "--nodes", "piha"])).display().to_string();
+    let run =
+        agent.run(&["agent", "--node", "piha", "--to", &url(0), "--ca", &pem("home.pem"), "--token-file", &token]);
+    assert!(run.code == 0 && run.out.contains("sent 2, 0 wait"), "{run:?}");
     let from = |path: &str| url(0) + path;
     refused(
         &["--from", &from("/elsewhere"), "--ca", &pem("home.pem")],
