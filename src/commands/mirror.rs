@@ -192,7 +192,14 @@ fn fetch_into(
             tags.put(root, name, &answer.body, answer.etag)?;
         }
     }
-    Ok(())
+    match mirrored.missing.iter().find(|name| root.world(name).exists()) {
+        // What is here stays, but is not as new as what was heard.
+        Some(gone) => Err(Fail::new(
+            format!("{} no longer has the {gone} that is here", client.url()),
+            "run `hlctl observe` and `hlctl reconcile` there; if it is a new control plane, remove the file here",
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Returns whom the one that gave this summary mirrors itself.
