@@ -135,7 +135,7 @@ pub fn clean_lines(text: &str) -> String {
 fn is_hostile(c: char) -> bool {
     // Bidirectional controls and invisible separators can make a line read as another one.
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{61c}' | '\u{feff}')
 }
 
 /// Returns a value as indented JSON that is harmless on a terminal too, ending in a newline.
@@ -170,6 +170,7 @@ mod tests {
     fn nothing_from_outside_steers_a_terminal() {
         assert_eq!(clean("a\u{1b}[2Jb\u{9b}1m\u{7f}\n"), "a\\u{1b}[2Jb\\u{9b}1m\\u{7f}\\u{a}");
         assert_eq!(clean("\u{202e}txt"), "\\u{202e}txt");
+        assert_eq!(clean("a\u{61c}\u{2060}\u{2065}b"), "a\\u{61c}\\u{2060}\\u{2065}b");
         assert_eq!(clean_lines("a\tb\r\n\u{1b}c"), "a\tb\n\\u{1b}c");
         assert_eq!(json(&"\u{9b}\u{1b}ä"), "\"\\u009b\\u001bä\"\n");
     }

@@ -4,7 +4,7 @@
 //! `pages` answer.
 
 use std::net::{IpAddr, TcpListener};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use crate::cli;
 use crate::context::Context;
@@ -41,7 +41,8 @@ pub struct App {
     guesses: Guesses,
     kept: Kept,
     spool: api::events::Spool,
-    pasts: past::Pasts,
+    days: past::All,
+    weeks: past::Singles,
 }
 
 /// Serves until the process is told to end.
@@ -82,7 +83,8 @@ impl App {
             pages: Pages::new(),
             guesses: Guesses::default(),
             spool: api::events::Spool::default(),
-            pasts: past::Pasts::default(),
+            days: past::All::default(),
+            weeks: past::Singles::default(),
         })
     }
 
@@ -159,6 +161,15 @@ fn dress(response: Response) -> Response {
         .with("referrer-policy", "no-referrer")
         .with("cross-origin-resource-policy", "same-origin");
     if cache { response.with("cache-control", "no-store") } else { response }
+}
+
+/// Locks where nobody holds it; what a handler that panicked left behind is as good as what it found.
+fn try_lock<T: ?Sized>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
 }
 
 /// Locks; what a handler that panicked left behind is as good as what it found.

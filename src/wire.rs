@@ -10,7 +10,7 @@ use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{NextTimeout, TcpConnector};
-use ureq::{Agent, Error};
+use ureq::{Agent, Error, Timeout};
 
 use crate::flow::control_plane::{ControlPlane, is_near};
 use crate::flow::json;
@@ -18,7 +18,7 @@ use crate::flow::mask::mask;
 
 pub mod curl;
 
-/// How long one question may take, name look-up and answer included.
+/// How long one question may take in earnest.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -36,6 +36,8 @@ pub struct Settings {
     pub ca: Option<PathBuf>,
     /// Whether plain HTTP may go anywhere.
     pub insecure_http: bool,
+    /// How long one question may take, name look-up and answer included: [`PATIENCE`], unless a test has less.
+    pub patience: Duration,
 }
 
 /// Why there is no answer.
@@ -44,11 +46,17 @@ pub struct Settings {
 pub struct WireError {
     message: String,
     advice: String,
+    is_late: bool,
 }
 
 impl WireError {
     fn new(message: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { message: message.into(), advice: advice.into() }
+        Self { message: message.into(), advice: advice.into(), is_late: false }
+    }
+
+    /// Returns whether there was a connection, but no whole answer in time: with less to carry there might be one.
+    pub fn is_late(&self) -> bool {
+        self.is_late
     }
 
     /// Returns what the operator should do about it.
@@ -97,8 +105,12 @@ impl Client {
             }
             return Ok(Client { settings, plain: None });
         }
+        if let Some(ca) = &settings.ca {
+            let message = format!("{} is not encrypted: no certificate of {} is asked for", settings.url, ca.display());
+            return Err(WireError::new(message, "use https://, or leave --ca out"));
+        }
         let config = Config::builder()
-            .timeout_global(Some(PATIENCE))
+            .timeout_global(Some(settings.patience))
             .timeout_connect(Some(CONNECT))
             .proxy(None)
             .max_redirects(0)
@@ -114,6 +126,11 @@ impl Client {
     /// Returns whom it asks.
     pub fn url(&self) -> &ControlPlane {
         &self.settings.url
+    }
+
+    /// Returns how long one question may take.
+    pub fn patience(&self) -> Duration {
+        self.settings.patience
     }
 
     /// Asks for something of at most so many bytes, unless it still has this tag.
@@ -147,9 +164,12 @@ impl Client {
                     via: None,
                     enough: usize::try_from(most).unwrap_or(usize::MAX).saturating_add(1),
                     connect: CONNECT,
-                    within: PATIENCE,
+                    within: self.settings.patience,
                 };
-                curl::ask(&request).map_err(|e| self.unreachable(&e.to_string(), e.advice()))?
+                curl::ask(&request).map_err(|e| {
+                    let is_late = matches!(e, curl::CurlError::Late);
+                    WireError { is_late, ..self.unreachable(&e.to_string(), e.advice()) }
+                })?
             }
         };
         let curl::Reply { status, etag, location, body } = reply;
@@ -187,7 +207,8 @@ impl Client {
             Error::Protocol(e) => (format!("it does not speak HTTP: {e}"), "look at the port, and at http or https"),
             other => (other.to_string(), "look whether it is up and reachable"),
         };
-        self.unreachable(&why, advice)
+        let is_late = matches!(error, Error::Timeout(limit) if !matches!(limit, Timeout::Connect | Timeout::Resolve));
+        WireError { is_late, ..self.unreachable(&why, advice) }
     }
 
     fn unreachable(&self, why: &str, advice: &str) -> WireError {

@@ -2,8 +2,10 @@
 //! system calls that the passes make are among those that they may.
 
 use std::collections::BTreeSet;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 mod needs;
 
@@ -58,7 +60,8 @@ fn each_pass_is_as_tight_as_it_can_be() {
     let dir = tempfile::tempdir().unwrap();
     units(dir.path());
     // In tenths of systemd's exposure level, of which 100 is a unit without any hardening.
-    for (pass, threshold) in [("agent", "20"), ("observe", "8"), ("reconcile", "8"), ("execute", "28"), ("serve", "13")]
+    for (pass, threshold) in
+        [("agent", "20"), ("observe", "8"), ("reconcile", "8"), ("execute", "28"), ("serve", "13"), ("mirror", "13")]
     {
         let unit = dir.path().join(format!("hlctl-{pass}.service"));
         let threshold = format!("--threshold={threshold}");
@@ -123,20 +126,54 @@ fn the_passes_make_no_system_call_that_their_units_forbid() {
     let event = "{\"ts\":\"2026-11-23T07:13:05Z\",\"node\":\"piha\",\"type\":\"service_unhealthy\",\"service\":\"mosquitto\"}\n";
     std::fs::write(root.join("events/2026-11-23/piha.jsonl"), event).unwrap();
 
+    // A control plane of another root, for those that talk to one.
+    let vps = dir.path().join("vps");
+    let there = |args: &[&str]| {
+        let mut hlctl = Command::new(HLCTL);
+        hlctl.arg("--root").arg(&vps).args(args).env_clear();
+        hlctl
+    };
+    let mut made = String::new();
+    for args in [&["init"][..], &["observe"], &["token", "add", "box", "--agent"]] {
+        let out = there(args).output().unwrap();
+        assert!(out.status.success(), "{args:?}: {}", text_of(&out));
+        made = String::from_utf8(out.stdout).unwrap();
+    }
+    let token = dir.path().join("token").display().to_string();
+    std::fs::write(&token, made).unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let at = format!("127.0.0.1:{port}");
+    let _serve = Running(there(&["serve", "--listen", &at]).stderr(Stdio::null()).spawn().unwrap());
+    let began = Instant::now();
+    while TcpStream::connect(&at).is_err() {
+        assert!(began.elapsed() < Duration::from_secs(60), "serve does not listen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let url = format!("http://{at}");
+    let mirror = dir.path().join("mirror");
+    std::fs::create_dir_all(mirror.join("state")).unwrap();
+
     let allowed = &calls("@system-service") - &(&calls("@privileged") | &calls("@resources"));
     // Given away is what the super-user makes, and only then; the units run as the root's owner.
     let chown: BTreeSet<String> = ["fchown", "fchownat", "lchown", "chown"].map(str::to_owned).into();
     // A check that asks nobody else: what a check talks to is its own.
-    for pass in ["observe", "reconcile", "agent"] {
-        let trace = dir.path().join(pass);
+    for (root, args) in [
+        (&root, &["observe"][..]),
+        (&root, &["reconcile"]),
+        (&root, &["agent"]),
+        (&root, &["agent", "--to", &url, "--token-file", &token]),
+        (&mirror, &["mirror", "--from", &url]),
+    ] {
+        let pass = args.join(" ");
+        let trace = dir.path().join("trace");
         let run = Command::new("strace")
             .arg("-f")
             .arg("-o")
             .arg(&trace)
             .arg(HLCTL)
             .arg("--root")
-            .arg(&root)
-            .arg(pass)
+            .arg(root)
+            .args(args)
             .env("HLCTL_NODE", "box")
             .output();
         let run = run.unwrap();
@@ -146,9 +183,24 @@ fn the_passes_make_no_system_call_that_their_units_forbid() {
         assert!(made.contains("openat"), "{made:?}");
         let forbidden: Vec<&String> = made.difference(&allowed).filter(|c| !chown.contains(*c)).collect();
         assert!(forbidden.is_empty(), "{pass}: {forbidden:?}");
-        // The system's user database may be asked over a socket on this machine; nobody else is.
-        let abroad: Vec<&str> = trace.lines().filter(|l| l.contains(" connect(") && !l.contains("AF_UNIX")).collect();
+        // The system's user database may be asked over a socket on this machine, and the control plane where one is
+        // named; nobody else is.
+        let to = format!("htons({port})");
+        let is_meant = |l: &str| l.contains("AF_UNIX") || (args.len() > 1 && l.contains(&to));
+        let calls: Vec<&str> = trace.lines().filter(|l| l.contains(" connect(")).collect();
+        assert_eq!(calls.iter().any(|l| l.contains(&to)), args.len() > 1, "{pass}: {calls:#?}");
+        let abroad: Vec<&&str> = calls.iter().filter(|l| !is_meant(l)).collect();
         assert!(abroad.is_empty(), "{pass}: {abroad:#?}");
+    }
+}
+
+/// A server that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

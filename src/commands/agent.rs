@@ -8,8 +8,9 @@ use serde::Serialize;
 use super::ship::{self, Shipment};
 use crate::cli;
 use crate::context::Context;
-use crate::fail::{Advised, Fail, Result, fail};
+use crate::fail::{Advised, Result, fail};
 use crate::flow::config::Config;
+use crate::flow::control_plane::ControlPlane;
 use crate::flow::desired::{Desired, Host};
 use crate::flow::hostfile::{Runtime, Service};
 use crate::flow::name::{NodeName, ServiceName};
@@ -81,31 +82,48 @@ pub fn run(cx: &Context, args: &cli::Agent) -> Result<AgentReport> {
     let node = this_node(cx, &desired)?;
     let cx = &cx.knowing(&desired);
     if args.dry_run {
-        let (told, _) = watch_once(cx, &root, &config, &node, &desired);
+        let (told, _) = watch_once(cx, &root, &config, (&node, args.to.as_ref()), &desired);
         return Ok(AgentReport::Done(Told { dry_run: true, ..told }));
     }
     let Some(pass) = Pass::start(&root, "agent").advised()? else {
         return Ok(AgentReport::Busy { root: cx.root.clone() });
     };
-    let (mut told, memory) = watch_once(cx, &root, &config, &node, &desired);
-    told.warnings.extend((root.is_mirror() && args.to.is_none()).then(|| UNREAD.to_owned()));
-    // The events first: who is killed between them tells the same again, and nothing is lost.
-    let written = match args.to {
-        None => agent::write_events(&root, cx.now(), &node, &told.events),
-        Some(_) => agent::spool_events(&root, &told.events),
-    };
-    match written.and_then(|()| agent::remember(&root, &memory)) {
-        Ok(()) => {
-            let sent = args.to.as_ref().map(|to| ship::to(cx, &root, to, &args.uplink).map(Box::new)).transpose()?;
-            let error = told.unknown.first().or(sent.as_ref().and_then(|s| s.error.as_ref())).cloned();
+    let (mut told, memory) = watch_once(cx, &root, &config, (&node, args.to.as_ref()), &desired);
+    if args.to.is_none() {
+        told.warnings.extend(root.is_mirror().then(|| UNREAD.to_owned()));
+        // Where even that cannot be read, nothing here depends on it.
+        let spooled = agent::count_spooled(&root).unwrap_or_default();
+        told.warnings.extend((spooled > 0).then(|| format!("{spooled} {UNSENT}")));
+    }
+    match tell(cx, &root, args, &told.events, &memory) {
+        Ok(sent) => {
+            let error = told.unknown.first().cloned().or_else(|| sent.as_ref()?.trouble());
             pass.end(error, told.counts()).advised()?;
             Ok(AgentReport::Done(Told { sent, ..told }))
         }
         Err(error) => {
             pass.fail(&error);
-            Err(Fail::from(error).into())
+            Err(error)
         }
     }
+}
+
+/// Writes what is to be told, remembers it, and sends it where there is somebody to send it to.
+fn tell(
+    cx: &Context,
+    root: &Root,
+    args: &cli::Agent,
+    events: &[Outgoing],
+    memory: &Memory,
+) -> Result<Option<Box<Shipment>>> {
+    // The events first: who is killed between them tells the same again, and nothing is lost.
+    match args.to {
+        None => agent::write_events(root, cx.now(), &memory.node, events),
+        Some(_) => agent::spool_events(root, events),
+    }
+    .and_then(|()| agent::remember(root, memory))
+    .advised()?;
+    args.to.as_ref().map(|to| ship::to(cx, root, to, &args.uplink).map(Box::new)).transpose()
 }
 
 /// Returns the canonical name of this node, which must have a host folder: a misspelt one would haunt the world.
@@ -130,11 +148,17 @@ fn given_name(cx: &Context) -> Result<&NodeName> {
 }
 
 /// Looks once and decides what to tell. A host whose files cannot be believed still gives its signs of life.
-fn watch_once(cx: &Context, root: &Root, config: &Config, node: &NodeName, desired: &Desired) -> (Told, Memory) {
+fn watch_once(
+    cx: &Context,
+    root: &Root,
+    config: &Config,
+    (node, to): (&NodeName, Option<&ControlPlane>),
+    desired: &Desired,
+) -> (Told, Memory) {
     let began = cx.now();
     let host = desired.hosts.get(node);
-    let memory = agent::memory(root, node);
-    let limits = limits(config, host);
+    let memory = agent::memory(root, node, to);
+    let limits = limits(config, host, &memory);
     let looked = look::look(cx, host, &memory, memory.wants_heartbeat(&limits, began), began);
     let verdict = watch::decide(&memory, &looked.seen, looked.facts, &limits, began);
     let told = Told {
@@ -150,17 +174,25 @@ fn watch_once(cx: &Context, root: &Root, config: &Config, node: &NodeName, desir
     (told, verdict.memory)
 }
 
-fn limits(config: &Config, host: Option<&Host>) -> Limits {
+fn limits(config: &Config, host: Option<&Host>, memory: &Memory) -> Limits {
+    let disk_high = match host {
+        Some(host) => host.file.disk.high.map(|high| high.0),
+        // What a broken host file wants is not known: then it is what it wanted before.
+        None => memory.disk_high,
+    };
     Limits {
         refresh: config.agent.refresh,
         silent_after: config.silent_after,
         unhealthy_after: config.agent.unhealthy_after.get(),
-        disk_high: host.and_then(|h| h.file.disk.high).unwrap_or(config.agent.disk_high).0,
+        disk_high: disk_high.unwrap_or(config.agent.disk_high.0),
     }
 }
 
 /// What is wrong with events that lie in a mirror.
 const UNREAD: &str = "this root is a mirror, where nobody reads events: send them to the control plane with --to";
+
+/// What is wrong with events that wait where nobody sends them.
+const UNSENT: &str = "events wait in state/spool/: send them with --to, or let them go by removing its files";
 
 /// What is wrong with a service that nothing can look at.
 const NO_CHECK: &str = "has no check: nothing is known of it until it gets one in services.yaml";

@@ -63,7 +63,7 @@ pub fn run(cx: &Context, args: &cli::Approve) -> Result<ApproveReport> {
 }
 
 /// Approves one action: its plan is made from the desired state as it is now, written into the file and pinned.
-/// Another digest than the one given is refused.
+/// Another digest than the one given is refused. What is written knows the secrets of the projects, whoever calls.
 pub fn approve(
     cx: &Context,
     root: &Root,
@@ -72,8 +72,9 @@ pub fn approve(
     digest: Option<&str>,
     asked: &Asked,
 ) -> std::result::Result<Plan, NotDone> {
+    let cx = &cx.knowing(desired);
     let mut pinned = None;
-    transition::apply(root, id, Transition::Approve, asked, |entry| {
+    transition::apply(root, id, Transition::Approve, &asked.masked(&cx.secrets), |entry| {
         let plan = plan_to_pin(desired, entry, digest)?;
         let set = vec![("plan", raw(&plan.masked(&cx.secrets)))];
         let changes = Changes { set, plan: Some(plan.digest.clone()) };

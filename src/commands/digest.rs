@@ -14,6 +14,7 @@ use crate::flow::name::{NodeName, ServiceName};
 use crate::flow::world;
 use crate::store;
 use crate::store::actions::Entry;
+use crate::store::root::Root;
 use crate::view::digest::{self, action, part};
 
 /// How much of an action's output its digest holds.
@@ -35,17 +36,16 @@ pub struct DigestReport {
 /// Makes the digest.
 pub fn run(cx: &Context, args: &cli::DigestArgs) -> Result<DigestReport> {
     let root = cx.root()?;
-    if root.is_mirror() {
-        let text = super::mirror::digest(&root, cx.now());
-        return Ok(DigestReport { markdown: digest::bounded(&text, args.max) });
-    }
     let desired = cx.desired()?;
     let cx = &cx.knowing(&desired);
     let text = match (&args.action, &args.select_node) {
         (Some(id), _) => of_action(cx, &desired, id)?,
         (None, Some(node)) => of_part(cx, &desired, node, args.service.as_ref())?,
+        // What is all of it, the control plane knows best; of a part a mirror has the world.
+        (None, None) if root.is_mirror() => super::mirror::digest(&root),
         (None, None) => of_all(cx, &desired)?,
     };
+    let text = if root.is_mirror() { super::mirror::headed(&root, &text, cx.now()) } else { text };
     Ok(DigestReport { markdown: digest::bounded(&mask(&text, &cx.secrets), args.max) })
 }
 
@@ -57,24 +57,32 @@ fn of_all(cx: &Context, desired: &Desired) -> Result<String> {
     let mut told: Vec<&Entry> = entries.iter().filter(|e| e.state == State::Failed).collect();
     Entry::newest_first(&mut told);
     told.splice(..0, entries.iter().filter(|e| e.state == State::Running));
-    let mut outputs = Vec::new();
-    for entry in told {
-        let output = super::logs::end(&root, &entry.action.id, END_SIZE)?;
-        outputs.extend((!output.is_empty()).then_some((entry, output)));
-        if outputs.len() == OUTPUTS {
-            break;
-        }
-    }
+    let outputs = outputs(&root, &told, OUTPUTS)?;
     let (summary, entries, events, outputs) = (&summary, &entries, &events, &outputs);
     Ok(digest::markdown(&digest::Whole { summary, desired, entries, events, outputs, now }))
+}
+
+/// Returns the end of the output of the first of these actions that have any.
+fn outputs<'a>(root: &Root, entries: &[&'a Entry], most: usize) -> Result<Vec<(&'a Entry, String)>> {
+    let mut outputs = Vec::new();
+    for entry in entries {
+        if outputs.len() == most {
+            break;
+        }
+        let output = super::logs::end(root, &entry.action.id, END_SIZE)?;
+        outputs.extend((!output.is_empty()).then_some((*entry, output)));
+    }
+    Ok(outputs)
 }
 
 fn of_action(cx: &Context, desired: &Desired, id: &ActionId) -> Result<String> {
     let shown = super::actions::show(cx, &cli::Show { id: id.clone() })?;
     let plan = shown.planned.as_ref().and_then(|p| p.plan.as_ref());
     let output = super::logs::end(&cx.root()?, id, OUTPUT_SIZE)?;
-    let host = desired.hosts.get(&desired.canonical(&shown.entry.action.node));
-    Ok(action::markdown(&shown.entry, plan, host, &output, cx.now()))
+    let (entry, node) = (&shown.entry, desired.canonical(&shown.entry.action.node));
+    let host = desired.hosts.get(&node);
+    let events = super::events::newest(cx, Some(&node), entry.action.service.as_ref(), EVENTS)?;
+    Ok(action::markdown(&action::Told { entry, plan, host, output: &output, events: &events, now: cx.now() }))
 }
 
 fn of_part(cx: &Context, desired: &Desired, node: &NodeName, service: Option<&ServiceName>) -> Result<String> {
@@ -107,6 +115,12 @@ fn of_part(cx: &Context, desired: &Desired, node: &NodeName, service: Option<&Se
     });
     let summary = super::status::of(cx, desired)?;
     let events = super::events::newest(cx, Some(&node), service, EVENTS)?;
-    let (node, summary, now) = (&node, &summary, cx.now());
-    Ok(part::markdown(&part::Part { node, service, summary, host, errors, row, rows, entries, events, now }))
+    // Of a node what runs or failed, as in the digest of everything; of a service what was done last.
+    let mut told: Vec<&Entry> =
+        entries.iter().filter(|e| e.state == State::Failed || (service.is_some() && e.state.is_ended())).collect();
+    Entry::newest_first(&mut told);
+    told.splice(..0, entries.iter().filter(|e| e.state == State::Running));
+    let outputs = outputs(&root, &told, if service.is_some() { 1 } else { OUTPUTS })?;
+    let (node, summary, now, entries) = (&node, &summary, cx.now(), &entries);
+    Ok(part::markdown(&part::Part { node, service, summary, host, errors, row, rows, entries, outputs, events, now }))
 }

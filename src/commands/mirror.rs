@@ -192,7 +192,14 @@ fn fetch_into(
             tags.put(root, name, &answer.body, answer.etag)?;
         }
     }
-    Ok(())
+    match mirrored.missing.iter().find(|name| root.world(name).exists()) {
+        // What is here stays, but is not as new as what was heard.
+        Some(gone) => Err(Fail::new(
+            format!("{} no longer has the {gone} that is here", client.url()),
+            "run `hlctl observe` and `hlctl reconcile` there; if it is a new control plane, remove the file here",
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Returns whom the one that gave this summary mirrors itself.
@@ -267,11 +274,15 @@ pub fn summary(root: &Root, now: Stamp) -> Result<Summary> {
     Ok(summary)
 }
 
-/// Returns the control plane's digest, headed by how old it is.
-pub fn digest(root: &Root, now: Stamp) -> String {
+/// Returns the control plane's digest.
+pub fn digest(root: &Root) -> String {
+    stored::read(root, DIGEST)
+        .map_or("Nothing was mirrored yet.\n".into(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Returns a digest headed by how old what it tells is.
+pub fn headed(root: &Root, text: &str, now: Stamp) -> String {
     let facts = facts(root, now);
-    let text = stored::read(root, DIGEST)
-        .map_or("Nothing was mirrored yet.\n".into(), |bytes| String::from_utf8_lossy(&bytes).into_owned());
     let trouble = facts.attention().map_or(String::new(), |words| format!(" Attention: {words}"));
     format!("> This is a {}.{trouble}\n\n{text}", facts.words())
 }

@@ -6,8 +6,11 @@ use super::select;
 use crate::cli;
 use crate::context::Context;
 use crate::fail::{Result, usage};
-use crate::flow::action::ActionId;
+use crate::flow::action::{Action, ActionId};
+use crate::flow::desired::Desired;
 use crate::flow::lifecycle::Transition;
+use crate::flow::reconcile;
+use crate::store::actions::Entry;
 use crate::store::root::Root;
 use crate::store::transition::{self, Asked, Changes, NotDone};
 
@@ -37,7 +40,7 @@ pub fn run(cx: &Context, args: &cli::Reject) -> Result<RejectReport> {
         let done = if args.dry_run {
             select::pending(&root, &id, Transition::Reject).map(drop)
         } else {
-            reject(&root, &id, &asked)
+            reject(cx, &root, &desired, &id, None, &asked)
         };
         match done {
             Ok(()) => report.rejected.push(id),
@@ -47,7 +50,28 @@ pub fn run(cx: &Context, args: &cli::Reject) -> Result<RejectReport> {
     Ok(report)
 }
 
-/// Rejects one action; the reason is the note of `asked`.
-pub fn reject(root: &Root, id: &ActionId, asked: &Asked) -> std::result::Result<(), NotDone> {
-    transition::apply(root, id, Transition::Reject, asked, |_| Ok(Changes::default())).map(drop)
+/// Rejects one action; the reason is the note of `asked`. Where its plan was shown and is another one now, nobody has seen
+/// what is rejected: that is refused. What is written knows the secrets of the projects, whoever calls.
+pub fn reject(
+    cx: &Context,
+    root: &Root,
+    desired: &Desired,
+    id: &ActionId,
+    shown: Option<&str>,
+    asked: &Asked,
+) -> std::result::Result<(), NotDone> {
+    let check = |entry: &Entry| {
+        let Some(digest) = shown else { return Ok(Changes::default()) };
+        let Action { node, service, kind, .. } = &entry.action;
+        let commit = entry.action.commit(entry.state);
+        let plan = reconcile::make_plan(desired, node, service.as_ref(), *kind, commit);
+        let now = plan.as_ref().map_or("none", |plan| &plan.digest);
+        if now == digest {
+            return Ok(Changes::default());
+        }
+        let message = format!("cannot reject {id}: its plan is now {now}, not {digest}");
+        Err(NotDone::Refused { message, advice: "read what would run now, then decide".into() })
+    };
+    let asked = asked.masked(&cx.knowing(desired).secrets);
+    transition::apply(root, id, Transition::Reject, &asked, check).map(drop)
 }

@@ -2,7 +2,7 @@
 //! acknowledged stays. A node for which the token does not speak holds up no other one.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Serialize;
 
@@ -12,15 +12,15 @@ use crate::fail::{self, Advised, Result};
 use crate::flow::control_plane::ControlPlane;
 use crate::flow::spool::{Dropped, by_node};
 use crate::store::root::Root;
-use crate::store::spool::{self, SEGMENT, Spool};
+use crate::store::spool::{self, Spool};
 use crate::wire::Client;
 
 mod answer;
+mod pace;
 
 use answer::{No, Taken, Verdict, send};
+use pace::Pace;
 
-/// For how long one pass sends; what is left then goes with the next.
-const LONG_ENOUGH: Duration = Duration::from_secs(20);
 /// How many refused lines are told one by one.
 const TOLD: usize = 5;
 
@@ -48,6 +48,17 @@ pub struct Shipment {
 }
 
 impl Shipment {
+    /// Returns what went wrong, if something did: what was not taken is lost for good.
+    pub fn trouble(&self) -> Option<String> {
+        self.error.clone().or_else(|| self.rejection())
+    }
+
+    fn rejection(&self) -> Option<String> {
+        let words =
+            || format!("the control plane took {} lines for no events: {}", self.rejected, self.causes.join("; "));
+        (self.rejected > 0).then(words)
+    }
+
     /// Returns what belongs on stderr.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
@@ -58,13 +69,7 @@ impl Shipment {
                  {too_long} were too long"
             ));
         }
-        if self.rejected > 0 {
-            notes.push(format!(
-                "the control plane took {} lines for no events: {}",
-                self.rejected,
-                self.causes.join("; ")
-            ));
-        }
+        notes.extend(self.rejection());
         if !self.refused.is_empty() {
             let nodes: Vec<&str> = self.refused.iter().map(String::as_str).collect();
             notes.push(format!("what waits of {} is set aside: this token may not send it", nodes.join(", ")));
@@ -94,8 +99,7 @@ pub fn to(cx: &Context, root: &Root, url: &ControlPlane, args: &cli::Uplink) -> 
 pub fn run(root: &Root, client: &Client) -> Result<Shipment> {
     let spool = Spool::open(root).advised()?;
     let mut shipment = Shipment { lost: spool.lost(), ..Shipment::default() };
-    let began = Instant::now();
-    let mut limit = SEGMENT;
+    let mut pace = Pace::new(client.patience());
     let mut waiting: VecDeque<_> = spool.batches().advised()?.into();
     // The nodes set aside before whose events are taken again.
     let mut taken_again = BTreeSet::new();
@@ -108,25 +112,29 @@ pub fn run(root: &Root, client: &Client) -> Result<Shipment> {
         let mut rest = &bytes[..];
         let mut is_refused = node.is_none() && shipment.refuses(&bytes);
         while !rest.is_empty() && !is_refused {
-            if began.elapsed() > LONG_ENOUGH {
+            if pace.is_over() {
                 break 'spool;
             }
             // What was refused before is asked for with one line: it may be long, and refused in each pass.
             let is_asked = node.is_some_and(|node| !taken_again.contains(node));
-            let part = whole_lines(rest, if is_asked { 1 } else { limit });
+            let part = whole_lines(rest, if is_asked { 1 } else { pace.limit() });
+            let sent_at = Instant::now();
             match send(client, part) {
                 Verdict::Taken(taken) => {
-                    shipment.take(&taken);
+                    pace.taken(part.len(), sent_at.elapsed());
+                    shipment.take(taken);
                     rest = &rest[part.len()..];
                     spool.delivered(&batch, rest).advised()?;
                     taken_again.extend(node.map(str::to_owned));
                 }
-                Verdict::TooMany => limit = part.len() / 2,
+                Verdict::TooMany => pace.refused(part.len()),
+                // What has got through is enough for this pass.
+                Verdict::Late(_) if shipment.accepted == 0 && pace.late(part.len()) => {}
                 Verdict::NotYours(no) => {
                     shipment.says_no(no);
                     is_refused = true;
                 }
-                Verdict::No(no) => {
+                Verdict::Late(no) | Verdict::No(no) => {
                     shipment.says_no(no);
                     break 'spool;
                 }
@@ -182,11 +190,11 @@ impl Shipment {
         }
     }
 
-    fn take(&mut self, taken: &Taken) {
+    fn take(&mut self, taken: Taken) {
         self.accepted += taken.accepted;
-        self.rejected += taken.rejected();
+        self.rejected += taken.rejected;
         let room = TOLD.saturating_sub(self.causes.len());
-        self.causes.extend(taken.rejected.iter().take(room).map(|r| format!("line {}: {}", r.line, r.cause)));
+        self.causes.extend(taken.causes.into_iter().take(room));
     }
 }
 

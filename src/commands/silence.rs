@@ -6,6 +6,7 @@ use super::select;
 use crate::cli;
 use crate::context::Context;
 use crate::fail::{Advised, Result, fail, usage};
+use crate::flow::desired::Desired;
 use crate::flow::mask::mask;
 use crate::flow::name::{NodeName, ServiceName};
 use crate::flow::silence::Silence;
@@ -28,7 +29,8 @@ pub fn run(cx: &Context, args: &cli::Silence) -> Result<SilenceReport> {
         return Ok(SilenceReport { silences: silences::read(&root, now).advised()?, dry_run: false });
     };
     super::queue::refuse_mirror(&root)?;
-    let (node, service) = parse(cx, target)?;
+    let desired = cx.desired()?;
+    let (node, service) = parse(&desired, target)?;
     let same = |s: &Silence| s.node == node && s.service == service;
     if args.end {
         let before = silences::read(&root, now).advised()?;
@@ -51,7 +53,7 @@ pub fn run(cx: &Context, args: &cli::Silence) -> Result<SilenceReport> {
             service: service.clone(),
             until,
             by: cx.operator(),
-            why: mask(why, &cx.secrets),
+            why: mask(why, &cx.knowing(&desired).secrets),
         };
         if args.dry_run {
             return Ok(SilenceReport { silences: vec![silence], dry_run: true });
@@ -65,13 +67,12 @@ pub fn run(cx: &Context, args: &cli::Silence) -> Result<SilenceReport> {
     Ok(SilenceReport { silences: silences::read(&root, now).advised()?, dry_run: args.dry_run })
 }
 
-fn parse(cx: &Context, target: &str) -> Result<(NodeName, Option<ServiceName>)> {
+fn parse(desired: &Desired, target: &str) -> Result<(NodeName, Option<ServiceName>)> {
     let wrong = |e| usage(format!("{e}"), "name NODE or NODE/SERVICE");
     let (node, service) = target.split_once('/').map_or((target, None), |(n, s)| (n, Some(s)));
     let node: NodeName = node.parse().map_err(wrong)?;
     let service: Option<ServiceName> = service.map(|s| s.parse().map_err(wrong)).transpose()?;
-    let desired = cx.desired()?;
-    let node = select::known_node(&desired, &node)?;
+    let node = select::known_node(desired, &node)?;
     if let (Some(service), Some(host)) = (&service, desired.hosts.get(&node)) {
         select::known_service(host, service)?;
     }

@@ -107,20 +107,24 @@ struct Troubles {
 }
 
 fn troubles(root: &Root, live: &Listing) -> Result<Troubles> {
-    let listing = store::actions::list(root, &[State::Failed])?;
     let open: BTreeSet<&ActionId> = live.entries.iter().map(|e| &e.action.id).collect();
-    let mut failed = Vec::new();
-    for entry in listing.entries.iter().filter(|e| !open.contains(&e.action.id)) {
-        // A record that ended otherwise later is beside it only after a crash or a hand's work.
-        let newest = store::actions::ended(root, &entry.action.id).ok().and_then(|list| list.into_iter().next());
-        if newest.is_none_or(|newest| newest.state == State::Failed) {
-            let Ended { error, .. } = super::queue::ended(entry);
-            failed.push((entry.action.id.clone(), error.unwrap_or_else(|| "no reason was recorded".into())));
+    let (mut failed, mut invalid) = (Vec::new(), Vec::new());
+    store::actions::each(root, &State::ENDED, &mut |read| match read {
+        Ok(entry) if entry.state == State::Failed && !open.contains(&entry.action.id) => {
+            let Ended { error, .. } = super::queue::ended(&entry);
+            failed.push((entry.action.id, error.unwrap_or_else(|| "no reason was recorded".into())));
         }
-    }
-    let others = store::actions::list(root, &[State::Completed, State::Rejected, State::Cancelled])?;
-    let no_action =
-        live.invalid.iter().chain(&listing.invalid).chain(&others.invalid).map(|i| format!("not an action: {i}"));
+        Ok(_) => {}
+        Err(one) => invalid.push(one),
+    })?;
+    // A record that ended otherwise later is beside it only after a crash or a hand's work.
+    failed.retain(|(id, _)| {
+        let newest = store::actions::ended(root, id).ok().and_then(|list| list.into_iter().next());
+        newest.is_none_or(|newest| newest.state == State::Failed)
+    });
+    sort::by(&mut failed, Ord::cmp);
+    sort::by(&mut invalid, |a, b| a.path.cmp(&b.path));
+    let no_action = live.invalid.iter().chain(&invalid).map(|i| format!("not an action: {i}"));
     let doubled =
         live.doubled().into_keys().map(|id| format!("{id} stands in two states at once: remove one of the files"));
     Ok(Troubles { failed, invalid: no_action.chain(doubled).collect() })

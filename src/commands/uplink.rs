@@ -14,6 +14,7 @@ pub fn client(cx: &Context, url: &ControlPlane, args: &cli::Uplink) -> Result<Cl
     let credential = cx.credentials.as_ref().map(|dir| dir.join(CREDENTIAL)).filter(|path| path.exists());
     let file = args.token_file.clone().or(credential);
     let token = file.map(|path| wire::token(&path)).transpose().advised()?;
-    let settings = Settings { url: url.clone(), token, ca: args.ca.clone(), insecure_http: args.insecure_http };
+    let (ca, insecure_http) = (args.ca.clone(), args.insecure_http);
+    let settings = Settings { url: url.clone(), token, ca, insecure_http, patience: wire::PATIENCE };
     Client::new(settings).advised()
 }

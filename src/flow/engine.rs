@@ -1,8 +1,10 @@
 //! What the container engine says: the state of containers, the images of a rendered config, the bytes that a
 //! clean-up freed. Reads words; runs nothing.
 
+use serde_json::Value;
+
 use super::health::Health;
-use super::sort;
+use super::{json, sort};
 
 /// A container at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub struct Container {
     pub health: String,
     /// How often the engine has restarted it, and since when it runs.
     pub starts: (u64, String),
+    /// Whether the engine lets it rest once it has ended well: it has no restart policy, or one for failures alone.
+    pub may_rest: bool,
     /// Its image's ID.
     pub image: String,
     /// The name of its image.
@@ -52,8 +56,30 @@ impl Container {
     /// Reads the containers that `docker inspect` tells of; none where these are no words of its own. (Its templates
     /// fail on what one engine leaves out and another one does not.)
     pub fn parse_all(json: &str) -> Option<Vec<Container>> {
-        let found = serde_json::from_str::<Vec<Inspected>>(json).ok()?;
-        Some(found.into_iter().map(Container::from).collect())
+        let found: Value = json::from_bytes(json.as_bytes()).ok()?;
+        found.as_array()?.iter().map(Container::read).collect()
+    }
+
+    fn read(found: &Value) -> Option<Container> {
+        let text = |path: &str| Some(found.pointer(path)?.as_str()?.to_owned());
+        let number = |path: &str| found.pointer(path).and_then(Value::as_i64).unwrap_or_default();
+        let labels = found.pointer("/Config/Labels");
+        let label = |name: &str| labels?.get(format!("{COMPOSE}{name}"))?.as_str();
+        Some(Container {
+            id: text("/Id")?,
+            name: text("/Name")?.trim_start_matches('/').to_owned(),
+            status: text("/State/Status")?,
+            exit_code: number("/State/ExitCode"),
+            // An engine says "none" of a container without a health check, or nothing.
+            health: text("/State/Health/Status").filter(|h| h != "none").unwrap_or_default(),
+            starts: (number("/RestartCount").unsigned_abs(), text("/State/StartedAt").unwrap_or_default()),
+            may_rest: !matches!(text("/HostConfig/RestartPolicy/Name").as_deref(), Some("always" | "unless-stopped")),
+            image: text("/Image")?,
+            is_one_off: label("oneoff").is_some_and(|l| l.eq_ignore_ascii_case("true")),
+            project: label("project").unwrap_or_default().to_owned(),
+            service: label("service").unwrap_or_default().to_owned(),
+            image_name: text("/Config/Image").unwrap_or_default(),
+        })
     }
 
     /// Returns what is wrong with it, if something is.
@@ -72,73 +98,15 @@ impl Container {
         (!is_running).then(|| format!("{} is {} (exit code {})", self.name, self.status, self.exit_code))
     }
 
-    /// A container that did what it had to and ended well: a migration, say.
+    /// A container that did what it had to and ended well: a migration, say. Servers end well, too, when somebody stops
+    /// them.
     fn is_done(&self) -> bool {
-        self.status == "exited" && self.exit_code == 0
+        self.status == "exited" && self.exit_code == 0 && self.may_rest
     }
-}
-
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Inspected {
-    id: String,
-    name: String,
-    state: InspectedState,
-    #[serde(default)]
-    restart_count: u64,
-    image: String,
-    config: InspectedConfig,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct InspectedState {
-    status: String,
-    #[serde(default)]
-    exit_code: i64,
-    #[serde(default)]
-    started_at: String,
-    health: Option<InspectedHealth>,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct InspectedHealth {
-    status: String,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct InspectedConfig {
-    #[serde(default)]
-    image: String,
-    labels: Option<std::collections::BTreeMap<String, String>>,
 }
 
 /// What Compose's labels begin with.
 pub const COMPOSE: &str = "com.docker.compose.";
-
-impl From<Inspected> for Container {
-    fn from(found: Inspected) -> Container {
-        let Inspected { id, name, state, restart_count, image, config } = found;
-        let label = |name: &str| config.labels.as_ref().and_then(|labels| labels.get(&format!("{COMPOSE}{name}")));
-        // An engine says "none" of a container without a health check, or nothing.
-        let health = state.health.map(|h| h.status).filter(|h| h != "none");
-        Container {
-            id,
-            name: name.trim_start_matches('/').to_owned(),
-            status: state.status,
-            exit_code: state.exit_code,
-            health: health.unwrap_or_default(),
-            starts: (restart_count, state.started_at),
-            image,
-            is_one_off: label("oneoff").is_some_and(|l| l.eq_ignore_ascii_case("true")),
-            project: label("project").cloned().unwrap_or_default(),
-            service: label("service").cloned().unwrap_or_default(),
-            image_name: config.image,
-        }
-    }
-}
 
 /// Watches containers from look to look: one that was started again since the last look was not healthy between.
 #[derive(Debug, Default)]
@@ -161,8 +129,9 @@ impl Watcher {
         let restarted = self.last.as_ref().is_some_and(|last| *last != seen);
         self.last = Some(seen);
         let up = containers.iter().any(|c| c.status == "running");
+        let may_rest = |c: &&Container| up && c.is_done() && !self.wanted.contains(&c.name);
         let trouble = |c: &Container| if self.has_check { c.stopped() } else { c.trouble() };
-        let trouble = containers.iter().filter(|c| !(up && c.is_done())).find_map(trouble);
+        let trouble = containers.iter().filter(|c| !may_rest(c)).find_map(trouble);
         match (trouble, self.missing(containers)) {
             (Some(trouble), _) => Health::failed(trouble),
             (None, Some(name)) => Health::failed(format!("there is no container {name}")),
@@ -195,26 +164,10 @@ pub fn replicas(services: &[(String, String)]) -> Health {
 /// Returns what is under way or stuck among a stack's services, by what `docker service inspect` tells of them: right
 /// after a deployment the replicas are still those of before.
 pub fn update_trouble(json: &str) -> Option<String> {
-    #[derive(serde::Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Service {
-        spec: Spec,
-        update_status: Option<Update>,
-    }
-    #[derive(serde::Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Spec {
-        name: String,
-    }
-    #[derive(serde::Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Update {
-        state: Option<String>,
-    }
-    let services: Vec<Service> = serde_json::from_str(json).unwrap_or_default();
-    services.into_iter().find_map(|service| {
-        let state = service.update_status?.state.filter(|state| state != "completed")?;
-        Some(format!("the update of {} is {state}", service.spec.name))
+    let services: Value = json::from_bytes(json.as_bytes()).ok()?;
+    services.as_array()?.iter().find_map(|service| {
+        let state = service.pointer("/UpdateStatus/State")?.as_str().filter(|state| *state != "completed")?;
+        Some(format!("the update of {} is {state}", service.pointer("/Spec/Name")?.as_str()?))
     })
 }
 
@@ -351,7 +304,29 @@ mod tests {
     fn a_container_that_ended_well_counts_only_beside_one_that_runs() {
         let done = container("exited", 0, "", "t");
         assert!(!Watcher::default().look(std::slice::from_ref(&done)).is_healthy());
-        assert!(Watcher::default().look(&[done, container("running", 0, "", "t")]).is_healthy());
+        let look = |mut watcher: Watcher, done| watcher.look(&[done, container("running", 0, "", "t")]);
+        assert!(look(Watcher::default(), done.clone()).is_healthy());
+        let named = look(Watcher::new(vec!["web_1".into()], false), done.clone());
+        assert!(!named.is_healthy(), "those that are named have to run");
+        let kept_up = look(Watcher::default(), Container { may_rest: false, ..done });
+        assert!(kept_up.to_string().contains("exited (exit code 0)"), "{kept_up}");
+    }
+
+    #[test]
+    fn a_restart_policy_says_whether_a_container_may_rest() {
+        for (policy, want) in [
+            ("", true),
+            (r#", "HostConfig": {}"#, true),
+            (r#", "HostConfig": {"RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}}"#, true),
+            (r#", "HostConfig": {"RestartPolicy": {"Name": "on-failure"}}"#, true),
+            (r#", "HostConfig": {"RestartPolicy": {"Name": "always"}}"#, false),
+            (r#", "HostConfig": {"RestartPolicy": {"Name": "unless-stopped"}}"#, false),
+        ] {
+            let rest =
+                format!(r#""State": {{"Status": "exited"}}, "Image": "i", "Config": {{"Labels": null}}{policy}"#);
+            let found = Container::parse_all(&format!(r#"[{{"Id": "1", "Name": "/a", {rest}}}]"#)).unwrap();
+            assert_eq!(found[0].may_rest, want, "{policy}");
+        }
     }
 
     #[test]

@@ -67,6 +67,11 @@ impl Listed {
         ["healthy", "unhealthy", "starting"].into_iter().find(|known| *known == word)
     }
 
+    /// Returns whether it ended well: it did what it had to, or somebody stopped it.
+    pub fn has_ended_well(&self) -> bool {
+        self.state == "exited" && self.exit_code() == Some(0)
+    }
+
     /// Returns whether it has been running for less than two minutes: it may have been restarted.
     pub fn is_young(&self) -> bool {
         let young = |up: &str| up.contains("second") || up.starts_with("About a minute") || up.starts_with("1 minute");

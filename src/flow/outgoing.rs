@@ -10,6 +10,18 @@ use super::time::Stamp;
 /// The `source` that these events name.
 pub const SOURCE: &str = "agent";
 
+/// Longest text of a person's or a program's own words in an event, in characters. A control plane refuses long lines
+/// for good, and JSON may make six bytes of a character.
+const MAX_WORDS: usize = 500;
+
+/// Returns words as an event may carry them.
+pub fn shortened(words: &str) -> String {
+    match words.char_indices().nth(MAX_WORDS) {
+        Some((end, _)) => format!("{}…", &words[..end]),
+        None => words.to_owned(),
+    }
+}
+
 /// An event to be written or sent.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outgoing {
@@ -89,6 +101,13 @@ impl Outgoing {
 mod tests {
     use super::super::event;
     use super::*;
+
+    #[test]
+    fn long_words_are_cut_between_characters() {
+        let long = "é".repeat(MAX_WORDS);
+        assert_eq!(shortened(&long), long);
+        assert_eq!(shortened(&(long.clone() + "x")), long + "…");
+    }
 
     #[test]
     fn each_kind_is_an_event_as_the_contract_has_it() {

@@ -86,6 +86,8 @@ pub struct Look<'a> {
     pub container: &'a Listed,
     /// What it means that the engine has restarted it, where it has done so lately.
     pub restarts: Option<Course>,
+    /// Whether it may rest beside one that runs once it has ended well; none where nobody could say.
+    pub may_rest: Option<bool>,
 }
 
 /// Returns what the containers of a service say. `missing` are those that its settings name and the engine does not
@@ -95,14 +97,20 @@ pub fn of_containers(looks: &[Look<'_>], missing: &[&str], has_check: bool) -> S
         return Sighting::Absent { detail: "it has no containers".into() };
     }
     let up = looks.iter().any(|l| l.container.state == "running");
-    // One that did what it had to and ended well: a migration, say.
-    let is_done = |l: &Listed| up && l.state == "exited" && l.exit_code() == Some(0);
     let mut health = Sighting::Healthy;
-    for look in looks.iter().filter(|l| !is_done(l.container)) {
-        let found = of_container(look, has_check);
+    for look in looks {
+        let found = match look.may_rest {
+            // A migration, say; a server that somebody stopped ends well, too, but is meant to be kept up.
+            Some(true) if up && look.container.has_ended_well() => continue,
+            None if up && look.container.has_ended_well() => {
+                Sighting::Unknown { detail: format!("the engine did not say whether {} may rest", look.container.name) }
+            }
+            _ => of_container(look, has_check),
+        };
         match (&health, &found) {
             (_, Sighting::Unhealthy { reason: NOT_RUNNING, .. }) => return found,
-            (Sighting::Healthy | Sighting::Undecided { .. }, Sighting::Unhealthy { .. })
+            (Sighting::Healthy | Sighting::Undecided { .. } | Sighting::Unknown { .. }, Sighting::Unhealthy { .. })
+            | (Sighting::Healthy | Sighting::Undecided { .. }, Sighting::Unknown { .. })
             | (Sighting::Healthy, Sighting::Undecided { .. }) => health = found,
             _ => {}
         }
@@ -161,7 +169,8 @@ mod tests {
     }
 
     fn of(containers: &[Listed], has_check: bool) -> String {
-        let looks: Vec<Look<'_>> = containers.iter().map(|container| Look { container, restarts: None }).collect();
+        let look = |container| Look { container, restarts: None, may_rest: Some(true) };
+        let looks: Vec<Look<'_>> = containers.iter().map(look).collect();
         word(&of_containers(&looks, &[], has_check))
     }
 
@@ -205,6 +214,26 @@ mod tests {
     }
 
     #[test]
+    fn what_ended_well_rests_only_where_it_may() {
+        let up = container("web", "running", "Up 5 minutes");
+        let sick = container("web", "running", "Up 5 minutes (unhealthy)");
+        let (done, failed) = (container("db", "exited", "Exited (0) 1 second ago"), container("x", "dead", "Dead"));
+        let stopped = "containers_not_running: db is exited (exit code 0)";
+        for (beside, may_rest, want) in [
+            (vec![&up], Some(true), "healthy"),
+            (vec![&up], Some(false), stopped),
+            (vec![&up], None, "unknown"),
+            (vec![], None, stopped),
+            (vec![&sick], None, "check_failed: web is unhealthy by its health check"),
+            (vec![&up, &failed], None, "containers_not_running: x is dead"),
+        ] {
+            let look = |container| Look { container, restarts: None, may_rest };
+            let looks: Vec<Look<'_>> = [&done].into_iter().chain(beside).map(look).collect();
+            assert_eq!(word(&of_containers(&looks, &[], false)), want, "{may_rest:?}");
+        }
+    }
+
+    #[test]
     fn a_restart_loop_is_told_from_one_restart() {
         let young = container("web", "running", "Up 3 seconds");
         for (restarts, want) in [
@@ -212,14 +241,14 @@ mod tests {
             (Some(Course::Once), "starting"),
             (Some(Course::Again), "containers_not_running: web keeps being restarted by the engine"),
         ] {
-            assert_eq!(word(&of_containers(&[Look { container: &young, restarts }], &[], false)), want);
+            assert_eq!(word(&of_containers(&[Look { container: &young, restarts, may_rest: None }], &[], false)), want);
         }
     }
 
     #[test]
     fn a_container_that_is_named_and_gone_takes_more_than_a_restart() {
         let up = container("web", "running", "Up 5 minutes");
-        let look = [Look { container: &up, restarts: None }];
+        let look = [Look { container: &up, restarts: None, may_rest: None }];
         assert_eq!(word(&of_containers(&look, &["db"], false)), "check_failed: there is no container db");
         assert_eq!(word(&of_containers(&[], &["db"], false)), "absent");
     }

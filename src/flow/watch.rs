@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::event::Level;
 use super::name::ServiceName;
-use super::outgoing::{Kind, Outgoing};
+use super::outgoing::{Kind, Outgoing, shortened};
 use super::restarts::Restarts;
 use super::sighting::Sighting;
 use super::time::Stamp;
@@ -105,6 +105,7 @@ pub fn decide(
     if let Some(disk) = &seen.disk {
         teller.disk(disk);
     }
+    teller.memory.disk_high = Some(limits.disk_high);
     teller.memory.restarts.clone_from(&seen.restarts);
     teller.memory.engine.clone_from(&seen.engine);
     if refresh {
@@ -184,7 +185,7 @@ impl Teller<'_> {
         };
         let mut event = Outgoing::new(self.now, &self.memory.node, kind);
         (event.service, event.reason, event.status) = (Some(name.clone()), reason, status);
-        event.details.extend(detail.map(|detail| ("seen".to_owned(), detail.into())));
+        event.details.extend(detail.map(|detail| ("seen".to_owned(), shortened(detail).into())));
         self.events.push(event);
     }
 

@@ -1,6 +1,7 @@
 //! How full the disks are that matter here: the system's, Docker's, and the one that holds the root.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::fs::{StatVfs, statvfs};
@@ -13,13 +14,35 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Where Docker keeps its images unless it was told otherwise.
 const DOCKER: &str = "/var/lib/docker";
 
+/// Whether a thread still waits for an answer: one of them, however often it is asked.
+static WAITS: AtomicBool = AtomicBool::new(false);
+
 /// Returns the fullest of the disks.
 pub fn fullest(root: &Path) -> Option<DiskUse> {
     let paths = [PathBuf::from("/"), PathBuf::from(DOCKER), root.to_owned()];
+    within(TIMEOUT, &WAITS, move || fullest_of(&paths))
+}
+
+/// Asks what may hang, unless it hangs since it was last asked. The thread is left behind with it.
+fn within(
+    time: Duration,
+    waits: &'static AtomicBool,
+    ask: impl FnOnce() -> Option<DiskUse> + Send + 'static,
+) -> Option<DiskUse> {
+    if waits.swap(true, Ordering::AcqRel) {
+        return None;
+    }
     let (sender, receiver) = std::sync::mpsc::channel();
-    // Left behind where it hangs: this process ends soon.
-    std::thread::Builder::new().spawn(move || sender.send(fullest_of(&paths))).ok()?;
-    receiver.recv_timeout(TIMEOUT).ok()?
+    let asking = move || {
+        let answer = ask();
+        waits.store(false, Ordering::Release);
+        sender.send(answer)
+    };
+    if std::thread::Builder::new().spawn(asking).is_err() {
+        waits.store(false, Ordering::Release);
+        return None;
+    }
+    receiver.recv_timeout(time).ok()?
 }
 
 fn fullest_of(paths: &[PathBuf]) -> Option<DiskUse> {
@@ -48,6 +71,22 @@ fn mount_of(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_hangs_is_waited_for_once() {
+        static WAITS: AtomicBool = AtomicBool::new(false);
+        let soon = Duration::from_millis(20);
+        let (ends, hangs) = std::sync::mpsc::channel::<()>();
+        assert_eq!(within(soon, &WAITS, move || hangs.recv().ok().and(None)), None);
+        assert_eq!(within(soon, &WAITS, || panic!("a second thread would wait, too")), None);
+        drop(ends);
+        let full = || Some(DiskUse { used_percent: 1.0, mount: "/".into() });
+        let is_asked = |_| {
+            std::thread::sleep(soon);
+            within(Duration::from_secs(60), &WAITS, full).is_some()
+        };
+        assert!((0..3000).any(is_asked), "once it has answered, it is asked again");
+    }
 
     #[test]
     fn the_share_is_that_of_df() {

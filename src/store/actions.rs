@@ -99,7 +99,7 @@ pub fn path(root: &Root, state: State, id: &ActionId) -> PathBuf {
 /// Lists the actions of some states. A file that is none is reported and skipped.
 pub fn list(root: &Root, states: &[State]) -> io::Result<Listing> {
     let mut listing = Listing::default();
-    each(root, states, |read| match read {
+    each(root, states, &mut |read| match read {
         Ok(entry) => listing.entries.push(entry),
         Err(invalid) => listing.invalid.push(invalid),
     })?;
@@ -109,11 +109,11 @@ pub fn list(root: &Root, states: &[State]) -> io::Result<Listing> {
 }
 
 /// Reads the actions of some states one after the other, in no order, so that not all have to be held.
-pub fn each(root: &Root, states: &[State], mut found: impl FnMut(Result<Entry, Invalid>)) -> io::Result<()> {
+pub fn each(root: &Root, states: &[State], found: &mut dyn FnMut(Result<Entry, Invalid>)) -> io::Result<()> {
     for state in states {
         for (name, path) in names(root, *state)? {
             let read = id_of(&name).map_err(|cause| Invalid { path, cause }).and_then(|id| read(root, *state, &id));
-            read.transpose().into_iter().for_each(&mut found);
+            read.transpose().into_iter().for_each(&mut *found);
         }
     }
     Ok(())

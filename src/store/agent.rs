@@ -5,6 +5,7 @@ use super::atomic::WriteError;
 use super::events;
 use super::root::Root;
 use super::spool::Spool;
+use crate::flow::control_plane::ControlPlane;
 use crate::flow::json;
 use crate::flow::name::{MAX_NAME, NodeName};
 use crate::flow::outgoing::Outgoing;
@@ -27,14 +28,24 @@ pub fn spool_events(root: &Root, told: &[Outgoing]) -> Result<(), WriteError> {
     Spool::open(root)?.add(&lines).map(drop)
 }
 
+/// Returns how many events still wait for a control plane.
+pub fn count_spooled(root: &Root) -> Result<u64, WriteError> {
+    if !root.state("spool").exists() {
+        return Ok(0);
+    }
+    Spool::open(root)?.count_waiting()
+}
+
 /// Where the memory lies; `state/agent.json` is the record of the pass.
 const MEMORY: &str = "agent_memory.json";
 
-/// Returns what the agent of a node remembers. One that cannot be read, is of another version or of another node is
-/// none.
-pub fn memory(root: &Root, node: &NodeName) -> Memory {
+/// Returns what the agent of a node remembers of what it told a control plane, or this root. One that cannot be read,
+/// is of another version, of another node, or of what somebody else was told is none.
+pub fn memory(root: &Root, node: &NodeName, to: Option<&ControlPlane>) -> Memory {
     let found = std::fs::read(root.state(MEMORY)).ok().and_then(|bytes| json::from_bytes::<Memory>(&bytes).ok());
-    found.filter(|m| m.schema == watch::SCHEMA && m.node == *node).unwrap_or_else(|| Memory::none(node))
+    found
+        .filter(|m| m.schema == watch::SCHEMA && m.node == *node && m.to.as_ref() == to)
+        .unwrap_or_else(|| Memory::none(node, to))
 }
 
 /// Keeps the memory.

@@ -21,7 +21,7 @@ use crate::flow::time::Stamp;
 
 mod read;
 
-pub use read::{Break, files, read};
+pub use read::{Break, files, read, read_newest};
 
 /// The hash before the first line.
 pub const FIRST_PREV: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -358,6 +358,34 @@ mod tests {
         assert!(breaks.is_empty(), "{breaks:?}");
         assert_eq!(lines[4].entry.event, Event::Repaired);
         assert!(lines[4].entry.note.as_ref().unwrap().contains("11 bytes"));
+    }
+
+    #[test]
+    fn the_newest_lines_are_read_from_the_end_with_what_is_wrong_there() {
+        let (_dir, root, november) = filled();
+        let newest = |most: usize| -> (Vec<u64>, usize) {
+            let (lines, breaks) = read_newest(&root, most).unwrap();
+            (lines.into_iter().map(|line| line.seq).collect(), breaks.len())
+        };
+        assert_eq!([newest(9), newest(4), newest(2)], [(vec![1, 2, 3, 4], 0), (vec![1, 2, 3, 4], 0), (vec![3, 4], 0)]);
+        let october = root.audit().join("2026-10.jsonl");
+        let first = std::fs::read(&october).unwrap();
+        std::fs::write(&october, "").unwrap();
+        assert_eq!((newest(2), newest(3).1), ((vec![3, 4], 0), 1), "what is wrong further up is not looked at");
+        std::fs::write(&october, &first).unwrap();
+        let whole = std::fs::read_to_string(&november).unwrap();
+        let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+        for wrong in [lines[..2].concat(), whole.replacen("me", "it", 1), whole[..whole.len() - 1].to_owned()] {
+            std::fs::write(&november, wrong).unwrap();
+            assert_ne!(newest(3).1, 0);
+        }
+        // Longer than what is read of it, and with a head that lags by less.
+        std::fs::write(&november, &whole).unwrap();
+        let long = Entry { note: Some("x".repeat(1000)), ..entry("2026-11-02T00:00:00Z") };
+        (0..400).for_each(|_| append(&root, long.clone()).unwrap());
+        let (seen, breaks) = newest(300);
+        assert!(seen.len() > 150 && seen.len() < 300 && seen.last() == Some(&404) && breaks == 0, "{seen:?} {breaks}");
+        assert_eq!(newest(200).0, (205..=404).collect::<Vec<_>>());
     }
 
     #[test]

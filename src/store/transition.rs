@@ -16,6 +16,7 @@ use super::root::Root;
 use crate::flow::action::{self, ActionId, HistoryEntry, Via};
 use crate::flow::fields::Fields;
 use crate::flow::lifecycle::{State, Transition};
+use crate::flow::mask::mask;
 use crate::flow::time::Stamp;
 pub use not_done::NotDone;
 use swap::{SwapLost, swap};
@@ -38,6 +39,13 @@ pub struct Asked {
     pub note: Option<String>,
 }
 
+impl Asked {
+    /// Returns the same without secrets in what they say.
+    pub fn masked(&self, secrets: &[String]) -> Asked {
+        Asked { note: self.note.as_deref().map(|note| mask(note, secrets)), ..self.clone() }
+    }
+}
+
 /// What a transition changes in the file beside its history.
 #[derive(Debug, Default)]
 pub struct Changes {
@@ -56,6 +64,21 @@ pub fn apply(
     asked: &Asked,
     prepare: impl FnOnce(&Entry) -> Result<Changes, NotDone>,
 ) -> Result<Entry, NotDone> {
+    let mut prepare = Some(prepare);
+    // One copy of all that follows, not one for each who calls.
+    let mut once = |entry: &Entry| prepare.take().expect("it is asked once")(entry);
+    under_lock(root, id, transition, asked, &mut once)
+}
+
+type Prepare<'a> = &'a mut dyn FnMut(&Entry) -> Result<Changes, NotDone>;
+
+fn under_lock(
+    root: &Root,
+    id: &ActionId,
+    transition: Transition,
+    asked: &Asked,
+    prepare: Prepare<'_>,
+) -> Result<Entry, NotDone> {
     let _lock = Lock::take(root, "actions")?;
     carry_out(root, id, transition, asked, prepare).map_err(|error| refused(root, id, transition, asked, error))
 }
@@ -65,7 +88,7 @@ fn carry_out(
     id: &ActionId,
     transition: Transition,
     asked: &Asked,
-    prepare: impl FnOnce(&Entry) -> Result<Changes, NotDone>,
+    prepare: Prepare<'_>,
 ) -> Result<Entry, NotDone> {
     let entry = settle_history(root, locate(root, id, transition)?, asked.at)?;
     let changes = prepare(&entry)?;

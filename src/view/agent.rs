@@ -26,7 +26,7 @@ impl Report for AgentReport {
     fn exit(&self) -> Exit {
         match self {
             Self::Done(told) if !told.unknown.is_empty() => Exit::Failed,
-            Self::Done(told) if told.sent.as_ref().is_some_and(|sent| sent.error.is_some()) => Exit::Failed,
+            Self::Done(told) if told.sent.as_ref().is_some_and(|sent| sent.trouble().is_some()) => Exit::Failed,
             Self::Done(_) | Self::Busy { .. } => Exit::Done,
         }
     }

@@ -134,6 +134,12 @@ fn event_line(event: &Shown, with_node: bool) -> String {
     format!("{}{node} {}{service}{told}", event.ts, inline(&event.kind))
 }
 
+/// Returns a section of lines as a machine wrote them, which are clean already.
+fn literal<'a>(title: &str, lines: impl Iterator<Item = &'a str>) -> String {
+    let lines: String = lines.map(|line| format!("    {line}\n")).collect();
+    format!("## {title}\n\n{lines}")
+}
+
 /// Returns outside text that stays within its line and its list item.
 fn inline(text: &str) -> String {
     clean(text).replace('`', "'").replace(['<', '>'], "·")

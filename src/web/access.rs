@@ -21,10 +21,12 @@ use crate::store::tokens::{self, Token, TokenKind};
 pub const COOKIE: &str = "hlctl_session";
 
 /// Wrong tokens that one address may send in a minute, and all addresses together: more are refused with 429 and not
-/// written down. A right one is let in all the same: no pace is enough to guess one, and nobody is to lock the operator
+/// written down; of the others, one a minute of each address is, and tells of the rest. A right one is let in all the same: no pace is enough to guess one, and nobody is to lock the operator
 /// out.
 const GUESSES: u32 = 10;
 const ALL_GUESSES: u32 = 60;
+/// Lines about them that all addresses together add to the log in a minute.
+const LINES: usize = 10;
 const WINDOW_MS: i64 = 60_000;
 
 /// The client, where it showed who it is.
@@ -114,10 +116,20 @@ fn cookie(head: &Head) -> Option<&str> {
     cookies.filter_map(|c| c.trim().split_once('=')).find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
 }
 
+/// Returns the token of a Bearer header. Any other scheme is a proxy's own affair and shows nothing to us: nginx passes
+/// what its `auth_basic` asked for.
+fn bearer(head: &Head) -> Option<&str> {
+    let mut sent = head.all("authorization").filter_map(|v| std::str::from_utf8(v).ok());
+    sent.find_map(|v| {
+        let (scheme, token) = v.split_once(' ').unwrap_or((v, ""));
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    })
+}
+
 /// Returns whether nothing that is asked depends on who asks: reading is open, and the client shows nothing.
 pub fn is_anybody(app: &App, head: &Head) -> bool {
     let open = app.config.serve.read == ReadAccess::Open;
-    open && head.all("authorization").next().is_none() && cookie(head).is_none()
+    open && bearer(head).is_none() && cookie(head).is_none()
 }
 
 /// Finds out who asks, and refuses those who may not.
@@ -153,17 +165,13 @@ fn not_known(detail: impl Into<String>) -> Refusal {
 }
 
 fn identify(app: &App, head: &Head, need: Need) -> Result<Option<Who>, Refusal> {
-    let bearer = head.header("authorization").map(|v| {
-        let (scheme, token) = v.split_once(' ').unwrap_or((v, ""));
-        (scheme.eq_ignore_ascii_case("bearer"), token.trim())
-    });
-    let session = cookie(head);
+    let (bearer, session) = (bearer(head), cookie(head));
     if bearer.is_none() && session.is_none() {
         return Ok(None);
     }
     let known = tokens::read(&app.root).map_err(|e| Refusal::new(503, e.to_string()).advise(e.advice()))?;
-    if let Some((is_bearer, sent)) = bearer {
-        if let Some(token) = tokens::find(&known, sent).filter(|_| is_bearer) {
+    if let Some(sent) = bearer {
+        if let Some(token) = tokens::find(&known, sent) {
             return Ok(Some(Who::of(token, None)));
         }
         return match need {
@@ -176,15 +184,19 @@ fn identify(app: &App, head: &Head, need: Need) -> Result<Option<Who>, Refusal> 
     Ok(token.map(|token| Who::of(token, Some(secret.to_owned()))))
 }
 
-/// Returns the refusal of a token that is not known, and writes it down unless somebody only tries to fill the log.
+/// Returns the refusal of a token that is not known, and writes it down unless somebody only tries to fill the log,
+/// which nothing prunes.
 pub fn wrong_token(app: &App, head: &Head) -> Refusal {
     let (client, now) = (client(app, head), app.cx.now());
-    if !app.guesses.count(client, now) {
+    let Counted { may, tells } = app.guesses.count(client, now);
+    if !may {
         return Refusal::new(429, "too many wrong tokens from this address").with("retry-after", "60");
     }
+    let Some(untold) = tells else { return not_known("this token is not known") };
     let mut entry = audit::Entry::about(Event::LoginRefused, now, "unknown", Via::Web);
     entry.peer = Some(client.to_string());
-    entry.note = Some("a token that is not known".into());
+    let before = if untold > 0 { format!("; {untold} more since the last such line") } else { String::new() };
+    entry.note = Some(format!("a token that is not known{before}"));
     match audit::append(&app.root, entry) {
         Ok(()) => not_known("this token is not known"),
         Err(e) => Refusal::new(503, e.to_string()).advise(e.advice()),
@@ -235,23 +247,62 @@ pub fn check_csrf(request: &Request, who: Option<&Who>) -> Result<(), Refusal> {
 
 /// Wrong tokens of the last minute.
 #[derive(Default)]
-pub struct Guesses(Mutex<(Option<Stamp>, u32, HashMap<IpAddr, u32>)>);
+pub struct Guesses(Mutex<Minute>);
+
+#[derive(Default)]
+struct Minute {
+    began: Option<Stamp>,
+    all: u32,
+    of_clients: HashMap<IpAddr, u32>,
+    /// Those that no line of the log tells of yet, also of the minutes before.
+    untold: u32,
+}
+
+/// What becomes of a wrong token.
+struct Counted {
+    /// Whether its sender may go on.
+    may: bool,
+    /// Whether it is written down, and then how many others were not since the last that was.
+    tells: Option<u32>,
+}
 
 impl Guesses {
-    /// Counts a wrong token; returns whether its sender may go on.
-    fn count(&self, client: IpAddr, now: Stamp) -> bool {
-        let mut guesses = lock(&self.0);
-        let (began, all, of_clients) = &mut *guesses;
-        if began.is_none_or(|began| !(0..WINDOW_MS).contains(&now.since(began))) {
-            (*began, *all) = (Some(now), 0);
-            of_clients.clear();
+    fn count(&self, client: IpAddr, now: Stamp) -> Counted {
+        let mut minute = lock(&self.0);
+        if minute.began.is_none_or(|began| !(0..WINDOW_MS).contains(&now.since(began))) {
+            *minute = Minute { began: Some(now), untold: minute.untold, ..Minute::default() };
         }
-        let of_client = of_clients.get(&client).copied().unwrap_or_default();
-        if of_client >= GUESSES || *all >= ALL_GUESSES {
-            return false;
+        let of_client = minute.of_clients.get(&client).copied().unwrap_or_default();
+        let may = of_client < GUESSES && minute.all < ALL_GUESSES;
+        if may {
+            minute.all += 1;
+            minute.of_clients.insert(client, of_client + 1);
         }
-        *all += 1;
-        of_clients.insert(client, of_client + 1);
-        true
+        if may && of_client == 0 && minute.of_clients.len() <= LINES {
+            return Counted { may, tells: Some(std::mem::take(&mut minute.untold)) };
+        }
+        minute.untold = minute.untold.saturating_add(1);
+        Counted { may, tells: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_a_minute_tells_of_all_guesses_of_an_address() {
+        let guesses = Guesses::default();
+        let count = |client: u32, second: i64| {
+            let Counted { may, tells } = guesses.count(IpAddr::V4(client.into()), Stamp::from_millis(second * 1000));
+            (may, tells)
+        };
+        assert_eq!(count(1, 0), (true, Some(0)));
+        assert!((1..10).all(|second| count(1, second) == (true, None)));
+        assert_eq!(count(1, 10), (false, None));
+        assert_eq!(count(2, 10), (true, Some(10)), "another address has a line of its own");
+        assert_eq!((3..100).filter(|client| count(*client, 20).1.is_some()).count(), LINES - 2);
+        assert!(!count(1, 59).0);
+        assert_eq!(count(1, 60), (true, Some(97 - 8 + 1)), "what came later is told of in the next minute");
     }
 }

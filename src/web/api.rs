@@ -9,6 +9,7 @@ use crate::view;
 pub mod actions;
 pub mod events;
 mod share;
+mod sizes;
 pub mod metrics;
 
 type Answer = Result<Response, Refusal>;

@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::AsRawFd as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,10 +14,12 @@ use hyper::header::HeaderValue;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use rustix::io::Errno;
 use tokio::io::AsyncWrite;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::App;
@@ -24,6 +27,7 @@ use super::lock;
 use super::message::{Head, Refusal, Request, Response};
 
 mod census;
+mod bare;
 mod heading;
 mod pace;
 mod sent;
@@ -62,7 +66,7 @@ async fn accept(app: Arc<App>, listener: std::net::TcpListener) -> io::Result<()
     let listener = TcpListener::from_std(listener)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let (stop, stopping) = watch::channel(false);
+    let word = watch::Sender::new(Word::GoOn);
     let freight = Freight::default();
     let census = Census::new();
     let mut beats = super::notify::watchdog().map(tokio::time::interval);
@@ -71,22 +75,30 @@ async fn accept(app: Arc<App>, listener: std::net::TcpListener) -> io::Result<()
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
+                    if census::is_among_the_last(stream.as_raw_fd()) {
+                        word.send_replace(Word::MakeRoom);
+                    }
                     let peer = peer.ip().to_canonical();
                     let Some(place) = census.place(peer, app.trusts(peer)) else { continue };
                     let door = Door { app: app.clone(), peer, freight: freight.clone() };
-                    tokio::spawn(connection(door, stream, place, stopping.clone()));
+                    tokio::spawn(connection(door, stream, place, word.subscribe()));
                 }
-                // Descriptors or memory are used up: those that are connected go on and will free some.
-                Err(_) => sleep(Duration::from_millis(100)).await,
+                // Descriptors or memory are used up: those in work go on and will free some.
+                Err(e) => {
+                    if matches!(Errno::from_io_error(&e), Some(Errno::MFILE | Errno::NFILE)) {
+                        word.send_replace(Word::MakeRoom);
+                    }
+                    sleep(Duration::from_millis(100)).await;
+                }
             },
-            () = next(&mut beats) => super::notify::alive(),
+            () = next(&mut beats) => beat(),
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         }
     }
     drop(listener);
     super::notify::stopping();
-    let _ = stop.send(true);
+    word.send_replace(Word::End);
     let end = Instant::now() + DRAIN_TIME;
     while census.total() > 0 && Instant::now() < end {
         sleep(Duration::from_millis(20)).await;
@@ -102,6 +114,16 @@ async fn next(beats: &mut Option<tokio::time::Interval>) {
     }
 }
 
+/// What all connections are told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Word {
+    GoOn,
+    /// Descriptors are used up: those that are idle are to give theirs back.
+    MakeRoom,
+    /// After what is in work there is nothing more.
+    End,
+}
+
 /// What the requests of a connection have in common.
 #[derive(Clone)]
 struct Door {
@@ -111,7 +133,7 @@ struct Door {
     freight: Freight,
 }
 
-async fn connection(door: Door, stream: TcpStream, _place: Share, mut stopping: watch::Receiver<bool>) {
+async fn connection(door: Door, stream: TcpStream, _place: Share, mut word: watch::Receiver<Word>) {
     let _ = stream.set_nodelay(true);
     let pace = Arc::new(Mutex::new(Pace::new(Instant::now())));
     let guarded = Guarded::new(stream, pace.clone());
@@ -125,7 +147,7 @@ async fn connection(door: Door, stream: TcpStream, _place: Share, mut stopping: 
         // One byte more than is allowed, so that a head of exactly the largest size fits.
         .max_buf_size(MAX_HEAD + 1)
         .serve_connection(TokioIo::new(guarded), service);
-    let mut late = std::pin::pin!(too_late(pace));
+    let mut late = std::pin::pin!(too_late(pace.clone()));
     let mut told = false;
     loop {
         tokio::select! {
@@ -138,9 +160,15 @@ async fn connection(door: Door, stream: TcpStream, _place: Share, mut stopping: 
                 break;
             }
             () = late.as_mut() => break,
-            _ = stopping.changed(), if !told => {
-                told = true;
-                Pin::new(&mut connection).graceful_shutdown();
+            _ = word.changed(), if !told => {
+                let said = *word.borrow_and_update();
+                if said == Word::MakeRoom && lock(&pace).is_idle(Instant::now()) {
+                    break;
+                }
+                if said == Word::End {
+                    told = true;
+                    Pin::new(&mut connection).graceful_shutdown();
+                }
             }
         }
     }
@@ -218,12 +246,28 @@ async fn respond(app: &Arc<App>, head: Head, ambiguous: bool, body: Incoming) ->
     in_pool(app, move |app| app.answer(&Request { head, body: body.into() })).await
 }
 
+/// What is done on the pool, boxed: with each function of its own, tokio's machinery would be in the program once more.
+type Work = Box<dyn FnOnce() + Send>;
+
 /// Runs a blocking function on the pool.
 async fn in_pool<T: Send + 'static>(
     app: &Arc<App>,
     work: impl FnOnce(&App) -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
-    let app = app.clone();
-    let done = tokio::task::spawn_blocking(move || work(&app)).await;
-    done.unwrap_or_else(|_| Err(Refusal::new(500, "this request met a bug in hlctl")))
+    let (app, done) = (app.clone(), Arc::new(Mutex::new(None)));
+    let result = done.clone();
+    let work: Work = Box::new(move || {
+        let made = work(&app);
+        *lock(&result) = Some(made);
+    });
+    // One that panicked has left nothing.
+    let _ = spawn_blocking(work).await;
+    let made = lock(&done).take();
+    made.unwrap_or_else(|| Err(Refusal::new(500, "this request met a bug in hlctl")))
+}
+
+/// Gives a sign of life by way of the pool: a server that can answer nobody is not alive.
+fn beat() {
+    let work: Work = Box::new(super::notify::alive);
+    drop(spawn_blocking(work));
 }

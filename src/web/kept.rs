@@ -3,7 +3,8 @@
 //! Knows nothing of what it keeps.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::lock;
 use super::message::{Body, Response};
@@ -13,6 +14,8 @@ use crate::store::watch::Watch;
 
 /// Largest body that is kept.
 const MOST: usize = 512 * 1024;
+/// How long one waits for an answer that another makes, before one makes it oneself.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// The places for answers, one a name.
 pub struct Kept {
@@ -25,8 +28,50 @@ pub struct Kept {
 #[derive(Default)]
 struct Place {
     copy: Mutex<Option<Copy>>,
-    /// Held by the one who makes the answer, while the others who ask for the same wait for it.
-    turn: Mutex<()>,
+    /// Of the one who makes the answer, while the others who ask for the same wait for it.
+    turn: Turn,
+}
+
+/// A turn that one at a time has. The others wait for it, but not for somebody who is slow: each who waits takes a thread
+/// away from those who ask for something else.
+#[derive(Default)]
+struct Turn {
+    holder: Mutex<Holder>,
+    over: Condvar,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Holder {
+    #[default]
+    Nobody,
+    Somebody,
+    /// Somebody for whom others have waited in vain.
+    Slow,
+}
+
+/// A turn that ends with it.
+struct Held<'a>(&'a Turn);
+
+impl Turn {
+    /// Takes the turn; nothing where whoever has it is slow.
+    fn take(&self) -> Option<Held<'_>> {
+        let waits = |holder: &mut Holder| *holder == Holder::Somebody;
+        let waited = self.over.wait_timeout_while(lock(&self.holder), PATIENCE, waits);
+        let (mut holder, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let is_free = *holder == Holder::Nobody;
+        *holder = if is_free { Holder::Somebody } else { Holder::Slow };
+        if !is_free {
+            self.over.notify_all();
+        }
+        is_free.then(|| Held(self))
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        *lock(&self.0.holder) = Holder::Nobody;
+        self.0.over.notify_one();
+    }
 }
 
 struct Copy {
@@ -76,7 +121,7 @@ impl Kept {
         make: impl FnOnce() -> Result<Response, E>,
     ) -> Result<Response, E> {
         let Some(place) = self.place(name) else { return make() };
-        let _turn = lock(&place.turn);
+        let _turn = place.turn.take();
         if let Some(response) = self.at_hand(name, clock()) {
             return Ok(response);
         }
@@ -188,5 +233,21 @@ mod tests {
         }
         desk.kept.get("/a", || desk.now(), || Err("broken")).unwrap_err();
         assert!(desk.kept.at_hand("/a", desk.now()).is_none());
+    }
+
+    #[test]
+    fn nobody_waits_for_long_for_who_is_slow() {
+        let turn = Turn::default();
+        let slow = turn.take().unwrap();
+        assert!(turn.take().is_none(), "waited in vain");
+        assert_eq!(*lock(&turn.holder), Holder::Slow, "and nobody else waits");
+        assert!(turn.take().is_none());
+        drop(slow);
+        std::thread::scope(|scope| {
+            let quick = turn.take().unwrap();
+            let other = scope.spawn(|| turn.take().is_some());
+            drop(quick);
+            assert!(other.join().unwrap(), "waits for who is quick");
+        });
     }
 }

@@ -18,6 +18,7 @@ mod overview;
 mod world;
 pub mod history;
 mod queue;
+mod records;
 mod plan;
 mod words;
 mod audit;

@@ -181,7 +181,7 @@ pub struct Admitted {
     who: Option<Who>,
 }
 
-/// Refuses to change anything on a mirror, but for who looks at it.
+/// Refuses to change anything on a mirror, but for who looks at it. What exists is not known here: its queue is elsewhere.
 fn check_mirror(app: &App, route: &Route) -> Result<(), Refusal> {
     if route.method == "GET" || ["/login", "/logout"].contains(&route.path) || !app.root.is_mirror() {
         return Ok(());
@@ -196,8 +196,8 @@ fn check_mirror(app: &App, route: &Route) -> Result<(), Refusal> {
 pub fn admit(app: &App, head: &Head) -> Result<Admitted, Refusal> {
     access::check_host(app, head)?;
     let (route, parameters) = find(app, head)?;
-    check_mirror(app, route)?;
     let who = access::check(app, head, route.need)?;
+    check_mirror(app, route)?;
     access::check_origin(app, head, who.as_ref())?;
     Ok(Admitted { route, parameters, who })
 }

@@ -15,14 +15,17 @@ fn each_kind_of_health_is_told_as_what_mends_it() {
     let (well, sick, starting) = (check("'true'", ""), check("'false'", ""), check("'false'", "start_period: 1h"));
     let (failed, done) = ("command: [sh, -c, 'exit 3'], network_mode: none", "command: ['true'], network_mode: none");
     let loops = "command: [sh, -c, 'sleep 0.3; exit 1'], network_mode: none, restart: always";
+    let kept_up = format!("{RUNS}, restart: unless-stopped");
     let named = format!("{RUNS}, container_name: {}", name("byname"));
-    let projects: [(&str, Vec<(&str, &str)>); 9] = [
+    let projects: [(&str, Vec<(&str, &str)>); 11] = [
         ("up", vec![("web", RUNS)]),
         ("well", vec![("web", &well)]),
         ("sick", vec![("web", &sick)]),
         ("starting", vec![("web", &starting)]),
         ("failed", vec![("web", RUNS), ("db", failed)]),
         ("done", vec![("web", RUNS), ("migrate", done)]),
+        ("stopped", vec![("web", &kept_up), ("db", &kept_up)]),
+        ("rests", vec![("web", RUNS), ("db", RUNS)]),
         ("loops", vec![("web", loops)]),
         ("named", vec![("web", &named)]),
         ("paused", vec![("web", RUNS)]),
@@ -43,7 +46,12 @@ fn each_kind_of_health_is_told_as_what_mends_it() {
         name("up")
     );
     yaml += &format!("  - never\n  - {{name: {}x, monitor: false}}\n", name("failed"));
+    let both = format!("{0}_web_1, {0}_db_1", name("rests"));
+    yaml += &format!("  - {{name: both, containers: [{both}]}}\n");
     lab.services(&yaml);
+    for project in ["stopped", "rests"] {
+        lab.docker(&["stop", &format!("{}_db_1", name(project))]);
+    }
     let web = lab.docker(&["ps", "-q", "--filter", &format!("label=com.docker.compose.project={}", name("paused"))]);
     lab.docker(&["pause", web.trim()]);
     let health = |kind: &str| {
@@ -52,6 +60,7 @@ fn each_kind_of_health_is_told_as_what_mends_it() {
     };
     assert!(becomes(|| health("sick").contains("(unhealthy)") && health("well").contains("(healthy)")));
     assert!(becomes(|| health("failed").contains("Exited (3)") && health("done").contains("Exited (0)")));
+    assert!(["stopped", "rests"].into_iter().all(|kind| health(kind).contains("Exited (0)")));
 
     let dry = crate::lab::Pass::of(&mut lab.command(&["--json", "agent", "--dry-run"]));
     assert_eq!((dry.code, dry.found(&name("up")).as_str()), (0, "healthy"), "{dry:?}");
@@ -69,6 +78,9 @@ fn each_kind_of_health_is_told_as_what_mends_it() {
         (name("sick"), "check_failed", "check_failed"),
         (name("failed"), "containers_not_running", "containers_not_running"),
         (name("paused"), "containers_not_running", "containers_not_running"),
+        (name("stopped"), "containers_not_running", "containers_not_running"),
+        (name("rests"), "healthy", "healthy"),
+        ("both".into(), "containers_not_running", "containers_not_running"),
         (name("starting"), "starting", "nothing"),
         ("never".into(), "absent", "removed"),
     ];

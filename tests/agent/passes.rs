@@ -114,6 +114,8 @@ fn an_alias_is_the_node_and_a_broken_host_is_alive() {
     let disk = lab.events().into_iter().find(|e| e["type"] == "disk_pressure").unwrap();
     assert_eq!(disk["level"], "high", "by host.yaml: {disk}");
     lab.services("services: [web, web]\n");
+    let before = lab.events().len();
+    assert_eq!((lab.pass().code, lab.events().len()), (1, before), "the disk is as high as it was");
     std::fs::remove_file(lab.path("root/state/agent_memory.json")).unwrap();
     let before = lab.events().len();
     let pass = lab.pass();

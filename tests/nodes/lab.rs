@@ -39,6 +39,7 @@ impl Lab {
             lab.put(&format!("hosts/{node}/services.yaml"), "services: []\n");
         }
         lab.put("vps/root/config.yaml", format!("serve: {{allowed_hosts: [vps]}}\n{config}"));
+        lab.put("piha/root/config.yaml", "serve: {allowed_hosts: [piha]}\n");
         lab.put("edge/root/config.yaml", config);
         lab.put("hosts/vps/host.yaml", "connection: local\n");
         lab.put("hosts/piha/host.yaml", "ssh: root@piha\n");
@@ -126,9 +127,14 @@ impl Lab {
 
     /// Starts the server, and waits until it answers.
     pub fn serve(&self) -> Running {
-        let running = self.start("vps", &[], &["serve", "--listen", "0.0.0.0:18180"]);
-        let answers = || self.net.ask("GET", "/healthz", &[], "").status == 200;
-        assert!(becomes(answers), "{}", self.log("vps", "serve"));
+        self.serve_on("vps")
+    }
+
+    /// Starts a server on a node, and waits until it answers.
+    pub fn serve_on(&self, node: &str) -> Running {
+        let running = self.start(node, &[], &["serve", "--listen", "0.0.0.0:18180"]);
+        let answers = || self.net.ask_on(node, "GET", "/healthz", &[], "").status == 200;
+        assert!(becomes(answers), "{}", self.log(node, "serve"));
         running
     }
 

@@ -131,13 +131,18 @@ impl Net {
 
     /// Sends a request to the control plane from the node on which it runs, as a browser's page of it would.
     pub fn ask(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
-        let mut text = format!("{method} {path} HTTP/1.1\r\nHost: vps:18180\r\nConnection: close\r\n");
+        self.ask_on("vps", method, path, headers, body)
+    }
+
+    /// Sends a request to the server of a node, from that node.
+    pub fn ask_on(&self, node: &str, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
+        let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {node}:18180\r\nConnection: close\r\n");
         for header in headers {
             text += &format!("{header}\r\n");
         }
         text += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
         let mut bytes = Vec::new();
-        if let Ok(mut stream) = self.connect("vps", "vps", 18180) {
+        if let Ok(mut stream) = self.connect(node, node, 18180) {
             stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
             // What came before the connection was lost is the answer.
             let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.read_to_end(&mut bytes).map(drop));

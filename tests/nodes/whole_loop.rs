@@ -65,7 +65,7 @@ fn a_killed_container_is_noticed_approved_mended_and_seen_on_the_mirror() {
     let operator = lab.token("vps", &["oskar"]);
     lab.token("edge", &["edge", "--agent"]);
     let token = lab.path("edge/token").display().to_string();
-    let _serve = lab.serve();
+    let (_serve, _shown) = (lab.serve(), lab.serve_on("piha"));
     let _running = [
         lab.start("vps", &[], &["observe", "--every", "2s"]),
         lab.start("vps", &[], &["reconcile", "--every", "2s"]),
@@ -97,6 +97,18 @@ fn a_killed_container_is_noticed_approved_mended_and_seen_on_the_mirror() {
         summary["healthy"] == true && lab.read("vps", "world/drift.json") == lab.read("piha", "world/drift.json")
     }));
     step("all well on the mirror");
+    // What a person sees who looks at the mirror.
+    assert!(becomes(|| {
+        let summary = lab.net.ask_on("piha", "GET", "/summary", &[], "").body;
+        let summary: Value = serde_json::from_str(&summary).unwrap_or_else(|e| panic!("{e}: {summary}"));
+        assert_eq!(summary["mirror"]["from"], "http://vps:18180", "{summary:#}");
+        summary["healthy"] == true && summary["actions"]["completed"] == 1
+    }));
+    let page = lab.net.ask_on("piha", "GET", &format!("/services/edge/{name}"), &[], "");
+    let is_shown = ["mirror of <a href", "healthy", &name].into_iter().all(|words| page.body.contains(words));
+    assert!(page.status == 200 && is_shown, "{page:?}");
+    let status = lab.ok("piha", &["status"]);
+    assert!(status.contains("mirror of http://vps:18180, heard "), "{status}");
 
     let action = lab.json("vps", &["show", &id]);
     assert!(state("completed"), "{action:#}");

@@ -5,7 +5,7 @@ use hlctl::web::routes::{Need, ROUTES};
 use serde_json::{Value, json};
 
 use crate::server::Server;
-use crate::support::Home;
+use crate::support::{Home, needs};
 
 const ID: &str = "redeploy-piha-web";
 
@@ -103,8 +103,6 @@ fn an_approval_pins_the_plan_and_is_told_in_the_audit_log() {
     server.home.create(ID);
     let token = server.token(&["oskar"]);
     let path = format!("/api/v1/actions/{ID}/approve");
-    let stale = server.post(&path, &token, r#"{"digest":"sha256:00"}"#);
-    assert_eq!(stale.status, 409, "{stale:?}");
     for (path, body) in [
         ("approve", r#"{"digset":"sha256:00"}"#),
         ("approve", r#"{"digest":null,"x":1}"#),
@@ -220,13 +218,34 @@ fn a_mirror_shows_what_the_control_plane_said_and_decides_nothing() {
         digest.starts_with("> This is a mirror of http://vps:18180") && digest.ends_with("\n\n# afar\n"),
         "{digest}"
     );
-    for (path, token) in
-        [("/api/v1/actions/{ID}/approve", &token), ("/api/v1/events", &token), ("/approve", &String::new())]
-    {
-        let refused = server.post(&path.replace("{ID}", ID), token, "");
-        assert_eq!(refused.status, 409, "{refused:?}");
-        assert!(refused.body.replace("&#x2f;", "/").contains("http://vps:18180"), "{refused:?}");
+    server.home.put("events/2026-11-23/a.jsonl", format!("{}\n", event("piha")));
+    std::fs::remove_file(server.home.at("state/is-mirror")).unwrap();
+    server.home.run(&["observe"]);
+    server.home.put("state/is-mirror", "{\"schema\":\"hlctl.mirror/v1\",\"from\":\"http://vps:18180\"}");
+    let part = server.get("/api/v1/digest?node=piha");
+    assert!(part.body.starts_with("> This is a mirror of") && part.body.contains("# piha"), "{part:?}");
+    for unknown in ["node=nope", "node=piha&service=nope", "service=web", "action=nope"] {
+        assert_eq!(server.get(&format!("/api/v1/digest?{unknown}")).status, 404, "{unknown}");
     }
+    let agent = server.token(&["piha", "--agent"]);
+    for (path, token, body, status) in [
+        ("/api/v1/actions/{ID}/approve", &token, "", 409),
+        ("/api/v1/actions/{ID}/reject", &token, "{\"reason\":\"x\"}", 409),
+        ("/api/v1/events", &agent, "", 409),
+        ("/api/v1/actions/none/approve", &token, "", 409),
+        ("/api/v1/actions/{ID}/approve", &agent, "", 403),
+        ("/api/v1/events", &String::new(), "", 401),
+        ("/approve", &String::new(), "", 401),
+    ] {
+        let refused = server.post(&path.replace("{ID}", ID), token, body);
+        assert_eq!(refused.status, status, "{path}: {refused:?}");
+        assert!(status != 409 || refused.body.contains("http://vps:18180"), "{refused:?}");
+    }
+    let cookie = server.log_in(&token);
+    let csrf = server.csrf(&cookie);
+    let several = server.submit("/approve", &cookie, &format!("csrf={csrf}&pick={ID}+x"));
+    assert!(several.status == 409 && several.body.contains("nothing is decided here"), "{several:?}");
+    assert_eq!(server.submit("/logout", &cookie, &format!("csrf={csrf}")).status, 303);
     assert_eq!(server.home.states(ID), [State::Pending]);
 }
 
@@ -250,6 +269,35 @@ fn the_description_names_every_route_and_no_other() {
     found.sort();
     routes.sort();
     assert_eq!(found, routes);
+}
+
+#[test]
+fn each_next_of_a_list_is_a_cursor_as_it_is_described() {
+    if !needs::program("python3") {
+        return;
+    }
+    let server = Server::with_web("");
+    let longest = format!("by-hand-{}.", "X".repeat(191));
+    for id in [longest.as_str(), "x", "Redeploy_1.-"] {
+        let action = serde_json::json!({ "id": id, "type": "redeploy", "node": "piha", "service": "web" });
+        server.home.put(&format!("actions/pending/{id}.json"), action.to_string());
+    }
+    server.home.create(ID);
+    let described = server.get("/api/v1/openapi.json").json();
+    let parameters = &described["paths"]["/api/v1/actions"]["get"]["parameters"];
+    let pattern =
+        parameters.as_array().unwrap().iter().find(|p| p["name"] == "cursor").unwrap()["schema"]["pattern"].clone();
+    let (mut cursor, mut seen) = (String::new(), 0);
+    loop {
+        let page = server.get(&format!("/api/v1/actions?limit=1&cursor={cursor}")).json();
+        seen += page["actions"].as_array().unwrap().len();
+        let Some(next) = page["next"].as_str() else { break };
+        let fits = "import re, sys; sys.exit(re.search(sys.argv[1], sys.argv[2]) is None)";
+        let python = std::process::Command::new("python3").args(["-c", fits, pattern.as_str().unwrap(), next]).status();
+        assert!(python.unwrap().success(), "{next} is none by {pattern}");
+        cursor = next.to_owned();
+    }
+    assert_eq!(seen, 4);
 }
 
 #[test]

@@ -5,6 +5,9 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
+mod decisions;
+mod text;
+
 use crate::server::{Answer, Server, connect_from, is_released, patience, to_end};
 
 /// Asserts that the server never took more memory than it may. The unoptimized program's own pages, which are its
@@ -25,15 +28,26 @@ fn others_are_answered(server: &Server) {
     is_small(server);
 }
 
+/// Lets an attack happen while somebody else asks all the time, and is answered within a second throughout by a server that
+/// stays small.
+fn beside(server: &Server, attack: impl FnOnce()) {
+    let bystander = server.bystander();
+    attack();
+    others_are_answered(server);
+    bystander.was_answered();
+}
+
 /// A table of requests that end in these statuses; 0 is a connection closed without an answer.
 fn refused(server: &Server, rows: &[(&str, Vec<u8>, &[u16])]) {
-    let bystander = server.bystander();
-    for (what, bytes, statuses) in rows {
-        let answer = server.raw(bytes);
-        assert!(statuses.contains(&answer.status), "{what}: {answer:?}");
-        others_are_answered(server);
-    }
-    bystander.was_answered();
+    beside(server, || {
+        for (what, bytes, statuses) in rows {
+            let answer = server.raw(bytes);
+            assert!(statuses.contains(&answer.status), "{what}: {answer:?}");
+            let is_dressed = answer.header("content-security-policy").is_some() && !answer.body.is_empty();
+            assert!(answer.status < 400 || is_dressed, "{what}: {answer:?}");
+            others_are_answered(server);
+        }
+    });
 }
 
 fn post(head: &str, body: &str) -> Vec<u8> {
@@ -79,33 +93,35 @@ fn a_length_beside_an_encoding_behind_another_request() {
     let server = Server::start("");
     let first = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let (length, encoding) = ("Content-Length: 3\r\n", "Transfer-Encoding: chunked\r\n");
-    for [a, b] in [[length, encoding], [encoding, length]] {
-        let post = "POST /api/v1/actions/none/approve HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
-        let whole = format!("{first}{post}{a}{b}\r\n0\r\n\r\n");
-        // In one piece, and with the second head cut where it would be overlooked: the first is answered in between.
-        for cut in [whole.len(), whole.len() - b.len() - 7, whole.len() - b.len() - 8, first.len() + 9] {
-            let mut stream = server.connect();
-            stream.write_all(&whole.as_bytes()[..cut]).unwrap();
-            let (mut all, mut byte) = (Vec::new(), [0]);
-            while !all.ends_with(b"ok\n") {
-                stream.read_exact(&mut byte).unwrap();
-                all.push(byte[0]);
+    beside(&server, || {
+        for [a, b] in [[length, encoding], [encoding, length]] {
+            let post = "POST /api/v1/actions/none/approve HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
+            let whole = format!("{first}{post}{a}{b}\r\n0\r\n\r\n");
+            // In one piece, and with the second head cut where it would be overlooked: the first is answered in between.
+            for cut in [whole.len(), whole.len() - b.len() - 7, whole.len() - b.len() - 8, first.len() + 9] {
+                let mut stream = server.connect();
+                stream.write_all(&whole.as_bytes()[..cut]).unwrap();
+                let (mut all, mut byte) = (Vec::new(), [0]);
+                while !all.ends_with(b"ok\n") {
+                    stream.read_exact(&mut byte).unwrap();
+                    all.push(byte[0]);
+                }
+                // So that the end is not read together with what came before.
+                std::thread::sleep(Duration::from_millis(50));
+                stream.write_all(&whole.as_bytes()[cut..]).unwrap();
+                all.extend(to_end(&mut stream));
+                let text = String::from_utf8_lossy(&all);
+                let statuses: Vec<&str> = text.split("HTTP/1.1 ").skip(1).map(|t| &t[..3]).collect();
+                assert_eq!(statuses, ["200", "400"], "{a:?} before {b:?}, cut at {cut}: {text}");
             }
-            // So that the end is not read together with what came before.
-            std::thread::sleep(Duration::from_millis(50));
-            stream.write_all(&whole.as_bytes()[cut..]).unwrap();
-            all.extend(to_end(&mut stream));
-            let text = String::from_utf8_lossy(&all);
-            let statuses: Vec<&str> = text.split("HTTP/1.1 ").skip(1).map(|t| &t[..3]).collect();
-            assert_eq!(statuses, ["200", "400"], "{a:?} before {b:?}, cut at {cut}: {text}");
         }
-    }
-    let agent =
-        format!("Authorization: Bearer {}\r\nTransfer-Encoding: chunked\r\n", server.token(&["piha", "--agent"]));
-    let body = "2a\r\n\ncontent-length: 3\ntransfer-encoding: gzip\r\n0\r\n\r\n";
-    let request = String::from_utf8(post(&agent, body)).unwrap().replace("actions/none/approve", "events");
-    let answer = server.raw(request.as_bytes());
-    assert_eq!(answer.status, 200, "what looks like a head in a body is none: {answer:?}");
+        let agent =
+            format!("Authorization: Bearer {}\r\nTransfer-Encoding: chunked\r\n", server.token(&["piha", "--agent"]));
+        let body = "2a\r\n\ncontent-length: 3\ntransfer-encoding: gzip\r\n0\r\n\r\n";
+        let request = String::from_utf8(post(&agent, body)).unwrap().replace("actions/none/approve", "events");
+        let answer = server.raw(request.as_bytes());
+        assert_eq!(answer.status, 200, "what looks like a head in a body is none: {answer:?}");
+    });
 }
 
 #[test]
@@ -212,21 +228,22 @@ fn paths_that_lead_elsewhere() {
         b"/api/v1/actions/%",
         b"//api//v1//actions",
     ];
-    for path in paths {
-        let request = [b"GET ", path, b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"].concat();
-        let answer = server.raw(&request);
-        assert!((400..500).contains(&answer.status), "{}: {answer:?}", String::from_utf8_lossy(path));
-        assert!(!answer.body.contains("hlctl.tokens"), "{answer:?}");
-    }
-    let token = server.token(&["oskar"]);
-    let cookie = server.log_in(&token);
-    for form in ["token=%00", "token=%ff%fe", "token", "=&=&%", "\u{0}"] {
-        let status = server.submit("/login", "", form).status;
-        assert!((400..500).contains(&status), "{form:?}: {status}");
-        let status = server.submit("/approve", &cookie, form).status;
-        assert!((400..500).contains(&status), "{form:?}: {status}");
-    }
-    others_are_answered(&server);
+    beside(&server, || {
+        for path in paths {
+            let request = [b"GET ", path, b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"].concat();
+            let answer = server.raw(&request);
+            assert!((400..500).contains(&answer.status), "{}: {answer:?}", String::from_utf8_lossy(path));
+            assert!(!answer.body.contains("hlctl.tokens"), "{answer:?}");
+        }
+        let token = server.token(&["oskar"]);
+        let cookie = server.log_in(&token);
+        for form in ["token=%00", "token=%ff%fe", "token", "=&=&%", "\u{0}"] {
+            let status = server.submit("/login", "", form).status;
+            assert!((400..500).contains(&status), "{form:?}: {status}");
+            let status = server.submit("/approve", &cookie, form).status;
+            assert!((400..500).contains(&status), "{form:?}: {status}");
+        }
+    });
 }
 
 #[test]
@@ -267,10 +284,10 @@ fn more_connections_than_there_are_places_are_closed_and_those_that_drip_end() {
         stream.write_all(b"GET / HTTP/1.1\r\nX").ok()?;
         Some(stream)
     };
+    let began = Instant::now();
     let mut held: Vec<TcpStream> = (0..1000).filter_map(attack).collect();
     // Who has few connections gets one all the time, and at once.
     others_are_answered(&server);
-    let began = Instant::now();
     // A head has ten seconds, and then an address of theirs has places again.
     while began.elapsed() < Duration::from_secs(30) {
         held.iter_mut().for_each(|stream| drop(stream.write_all(b"a")));
@@ -370,7 +387,7 @@ fn answers_that_nobody_reads_are_refused_beyond_their_room() {
 #[test]
 fn long_lists_that_nobody_reads_leave_room_for_those_who_are_known() {
     let server = Server::with_web("");
-    completed(&server, 500, 3000);
+    completed(&server, 200, 7500);
     let list = "/api/v1/actions?limit=1000";
     let bystander = server.bystander();
     let mut statuses = Vec::new();
@@ -391,7 +408,7 @@ fn long_lists_that_nobody_reads_leave_room_for_those_who_are_known() {
             None => break,
         }
     }
-    assert_eq!(seen, 500);
+    assert_eq!(seen, 200);
     bystander.was_answered();
     is_small(&server);
 }
@@ -399,130 +416,163 @@ fn long_lists_that_nobody_reads_leave_room_for_those_who_are_known() {
 #[test]
 fn others_are_answered_while_one_address_takes_all_its_places() {
     let server = Server::start("");
-    let idle: Vec<TcpStream> = (0..63).map(|_| server.connect()).collect();
-    others_are_answered(&server);
-    std::thread::sleep(Duration::from_millis(200));
-    let last = server.connect();
-    std::thread::sleep(Duration::from_millis(200));
-    let mut beyond = server.connect();
-    let began = Instant::now();
-    assert!(to_end(&mut beyond).is_empty(), "the 65th is closed without a word");
-    assert!(began.elapsed() < Duration::from_secs(1));
-    let mut stream = connect_from("127.0.0.2", server.address).unwrap();
-    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
-    assert_eq!(Answer::of(&to_end(&mut stream)).status, 200, "another address is answered");
-    drop((idle, last));
+    beside(&server, || {
+        let idle: Vec<TcpStream> = (0..63).map(|_| server.connect()).collect();
+        others_are_answered(&server);
+        std::thread::sleep(Duration::from_millis(200));
+        let last = server.connect();
+        std::thread::sleep(Duration::from_millis(200));
+        let mut beyond = server.connect();
+        let began = Instant::now();
+        assert!(to_end(&mut beyond).is_empty(), "the 65th is closed without a word");
+        assert!(began.elapsed() < Duration::from_secs(1));
+        let mut stream = connect_from("127.0.0.2", server.address).unwrap();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        assert_eq!(Answer::of(&to_end(&mut stream)).status, 200, "another address is answered");
+        drop((idle, last));
+    });
 }
 
 #[test]
 fn slow_heads_and_idle_connections_are_closed_in_their_time() {
     let server = Server::start("");
-    let mut idle = server.connect();
-    let mut slow = server.connect();
-    // The beginning of a head that came together with a whole request is one as well.
-    let mut behind = server.connect();
-    let closed = |stream: &mut TcpStream, began: Instant| {
-        to_end(stream);
-        began.elapsed().as_secs_f32()
-    };
-    let began = Instant::now();
-    slow.write_all(b"G").unwrap();
-    let head = std::thread::spawn(move || {
-        let mut writer = slow.try_clone().unwrap();
-        let drip = std::thread::spawn(move || {
-            while writer.write_all(b"E").is_ok() && began.elapsed().as_secs() < 20 {
-                std::thread::sleep(Duration::from_millis(400));
-            }
+    beside(&server, || {
+        let mut idle = server.connect();
+        let mut slow = server.connect();
+        // The beginning of a head that came together with a whole request is one as well.
+        let mut behind = server.connect();
+        let closed = |stream: &mut TcpStream, began: Instant| {
+            to_end(stream);
+            began.elapsed().as_secs_f32()
+        };
+        let began = Instant::now();
+        slow.write_all(b"G").unwrap();
+        let head = std::thread::spawn(move || {
+            let mut writer = slow.try_clone().unwrap();
+            let drip = std::thread::spawn(move || {
+                while writer.write_all(b"E").is_ok() && began.elapsed().as_secs() < 20 {
+                    std::thread::sleep(Duration::from_millis(400));
+                }
+            });
+            let took = closed(&mut slow, began);
+            drop(slow);
+            drip.join().unwrap();
+            took
         });
-        let took = closed(&mut slow, began);
-        drop(slow);
-        drip.join().unwrap();
-        took
+        let half = std::thread::spawn(move || {
+            behind.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /healthz HT").unwrap();
+            closed(&mut behind, began)
+        });
+        let took = closed(&mut idle, began);
+        assert!((14.0..18.0).contains(&took), "idle: {took}");
+        let took = head.join().unwrap();
+        assert!((9.0..13.0).contains(&took), "head: {took}");
+        let took = half.join().unwrap();
+        assert!((9.0..13.0).contains(&took), "head behind a request: {took}");
     });
-    let half = std::thread::spawn(move || {
-        behind.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /healthz HT").unwrap();
-        closed(&mut behind, began)
-    });
-    let took = closed(&mut idle, began);
-    assert!((14.0..18.0).contains(&took), "idle: {took}");
-    let took = head.join().unwrap();
-    assert!((9.0..13.0).contains(&took), "head: {took}");
-    let took = half.join().unwrap();
-    assert!((9.0..13.0).contains(&took), "head behind a request: {took}");
 }
 
 #[test]
-fn a_body_that_does_not_come_is_not_waited_for() {
+fn bodies_that_do_not_come_or_only_drip_end_in_their_time() {
     let server = Server::start("");
     let token = server.token(&["piha", "--agent"]);
-    let mut stream = server.connect();
-    let head = format!(
-        "POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nContent-Length: 100\r\n\r\nx"
-    );
-    stream.write_all(head.as_bytes()).unwrap();
-    let began = Instant::now();
-    let answer = Answer::of(&to_end(&mut stream));
-    assert_eq!(answer.status, 408, "{answer:?}");
-    assert!((29.0..36.0).contains(&began.elapsed().as_secs_f32()), "{:?}", began.elapsed());
+    let batch = format!("/api/v1/events HTTP/1.1\r\nAuthorization: Bearer {token}");
+    let open = |path: &str, from: &str, length: usize| {
+        let mut stream = connect_from(from, server.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
+        let head = format!("POST {path}\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\nx");
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    };
+    beside(&server, || {
+        let silent = open(&batch, "127.0.0.1", 100);
+        let drips = [open(&batch, "127.0.0.1", 1 << 20), open("/login HTTP/1.1", "127.0.0.3", 60_000)];
+        let many: Vec<TcpStream> = (0..60).map(|_| open("/login HTTP/1.1", "127.0.0.5", 60_000)).collect();
+        let began = Instant::now();
+        let writers: Vec<TcpStream> = drips.iter().chain(&many).map(|stream| stream.try_clone().unwrap()).collect();
+        let drip = std::thread::spawn(move || {
+            while began.elapsed() < Duration::from_secs(36) {
+                writers.iter().for_each(|mut stream| drop(stream.write_all(b"x")));
+                std::thread::sleep(Duration::from_secs(1));
+            }
+        });
+        let ends = [silent].into_iter().chain(drips).map(|mut stream| {
+            std::thread::spawn(move || (Answer::of(&to_end(&mut stream)), began.elapsed().as_secs_f32()))
+        });
+        for end in ends.collect::<Vec<_>>() {
+            let (answer, took) = end.join().unwrap();
+            assert_eq!(answer.status, 408, "{answer:?}");
+            assert!((29.0..36.0).contains(&took), "{took}");
+        }
+        drip.join().unwrap();
+    });
 }
 
 #[test]
 fn many_at_once_half_closed_and_reset() {
     let server = Server::start("");
-    let bystander = server.bystander();
-    let request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    let mut stream = server.connect();
-    let mut writer = stream.try_clone().unwrap();
-    let pipelined = std::thread::spawn(move || {
-        let all = request.repeat(10_000);
-        let _ = writer.write_all(all.as_bytes());
-        let _ = writer.shutdown(Shutdown::Write);
+    beside(&server, || {
+        let request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let mut stream = server.connect();
+        let mut writer = stream.try_clone().unwrap();
+        let pipelined = std::thread::spawn(move || {
+            let all = request.repeat(10_000);
+            let _ = writer.write_all(all.as_bytes());
+            let _ = writer.shutdown(Shutdown::Write);
+        });
+        let all = to_end(&mut stream);
+        pipelined.join().unwrap();
+        assert_eq!(String::from_utf8_lossy(&all).matches("HTTP/1.1 200").count(), 10_000);
+        others_are_answered(&server);
+
+        let mut half = server.connect();
+        half.write_all(request.as_bytes()).unwrap();
+        half.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(Answer::of(&to_end(&mut half)).status, 200, "half-closed");
+
+        for _ in 0..50 {
+            let mut reset = server.connect();
+            rustix::net::sockopt::set_socket_linger(&reset, Some(Duration::ZERO)).unwrap();
+            let _ = reset.write_all(b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nab");
+        }
+        for _ in 0..50 {
+            // Gone in the midst of the answer.
+            let mut reset = server.connect();
+            rustix::net::sockopt::set_socket_linger(&reset, Some(Duration::ZERO)).unwrap();
+            let _ =
+                reset.write_all(b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(20).as_slice());
+        }
     });
-    let all = to_end(&mut stream);
-    pipelined.join().unwrap();
-    assert_eq!(String::from_utf8_lossy(&all).matches("HTTP/1.1 200").count(), 10_000);
-    others_are_answered(&server);
-
-    let mut half = server.connect();
-    half.write_all(request.as_bytes()).unwrap();
-    half.shutdown(Shutdown::Write).unwrap();
-    assert_eq!(Answer::of(&to_end(&mut half)).status, 200, "half-closed");
-
-    for _ in 0..50 {
-        let mut reset = server.connect();
-        rustix::net::sockopt::set_socket_linger(&reset, Some(Duration::ZERO)).unwrap();
-        let _ = reset.write_all(b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nab");
-    }
-    for _ in 0..50 {
-        // Gone in the midst of the answer.
-        let mut reset = server.connect();
-        rustix::net::sockopt::set_socket_linger(&reset, Some(Duration::ZERO)).unwrap();
-        let _ = reset.write_all(b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(20).as_slice());
-    }
-    others_are_answered(&server);
-    bystander.was_answered();
 }
 
 #[test]
 fn descriptors_that_are_used_up_come_back() {
     let server = Server::start("serve: {trusted_proxies: [127.0.0.1]}\n");
     let pid = rustix::process::Pid::from_child(&server.child);
+    // Once it answers, it has counted how many connections its descriptors allow.
+    assert_eq!(server.get("/healthz").status, 200);
     let limit = rustix::process::Rlimit { current: Some(40), maximum: Some(40) };
     if rustix::process::prlimit(Some(pid), rustix::process::Resource::Nofile, limit).is_err() {
         return crate::support::needs::skip("this user may not limit another process");
     }
+    // They stay, and take every descriptor that they can get.
     let hogs: Vec<TcpStream> = (0..100).map(|_| server.connect()).collect();
     std::thread::sleep(Duration::from_millis(500));
-    drop(hogs);
+    let used = || std::fs::read_dir(format!("/proc/{}/fd", server.child.id())).unwrap().count();
+    assert!(used() >= 40, "descriptors are used up: {}", used());
     let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(10) {
-        let answered = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| server.get("/healthz").status == 200));
-        if answered.unwrap_or(false) {
-            return others_are_answered(&server);
-        }
+    // Those who wait to be let in are let in and closed after the others; the unoptimized program has other tests beside it.
+    let time = Duration::from_secs(if is_released() { 10 } else { 30 });
+    // A page that is made anew each time, of files.
+    while server.talk(b"GET /audit HTTP/1.0\r\nHost: localhost\r\n\r\n").status != 200 || used() > 30 {
+        assert!(began.elapsed() < time, "it did not recover");
         std::thread::sleep(Duration::from_millis(100));
     }
-    panic!("it did not recover");
+    assert!(began.elapsed() < time, "{:?}", began.elapsed());
+    let bystander = server.bystander();
+    others_are_answered(&server);
+    bystander.was_answered();
+    drop(hogs);
 }
 
 #[test]
@@ -537,47 +587,4 @@ fn who_is_not_asked_takes_little_and_sleeps() {
     assert!(woken <= 5, "woken {woken} times in five seconds");
     let most = if is_released() { 12 } else { 24 } * 1024;
     assert!(server.memory() <= most, "{} KiB", server.memory());
-}
-
-#[test]
-fn what_agents_and_files_say_is_only_text_on_every_page() {
-    let server = Server::with_web("");
-    let evil = "<script>alert(1)</script><img src=x onerror=alert(2)>\\\"'\\u202e{{7*7}}";
-    let event = format!(
-        "{{\"ts\":\"2026-11-23T07:13:05Z\",\"node\":\"piha\",\"type\":\"service_status\",\"service\":\"web\",\"status\":\"{evil}\",\"reason\":\"{evil}\",\"details\":{{\"a\":\"{evil}\"}}}}\n"
-    );
-    server.home.put("events/2026-11-23/a.jsonl", event);
-    server.home.run(&["observe"]);
-    let action = format!(
-        "{{\"id\":\"redeploy-piha-web\",\"type\":\"redeploy\",\"node\":\"piha\",\"service\":\"web\",\"hints\":[\"{evil}\"],\
-         \"drift\":{{\"type\":\"{evil}\",\"reason\":\"{evil}\",\"detected_at\":\"2026-11-23T07:13:05Z\"}},\
-         \"history\":[{{\"at\":\"2026-11-23T07:13:05Z\",\"to\":\"failed\",\"by\":\"{evil}\",\"via\":\"cli\",\"note\":\"{evil}\"}}],\
-         \"result\":{{\"reason\":\"{evil}\",\"message\":\"{evil}\",\"hints\":[\"{evil}\"],\"facts\":{{\"{evil}\":\"{evil}\"}}}}}}"
-    );
-    server.home.put("actions/failed/redeploy-piha-web.json", &action);
-    server.home.put("actions/pending/bad.json", "<script>alert(3)</script>");
-    server.home.put("actions/logs/redeploy-piha-web/20261123T071305123Z.log", "<script>alert(4)</script>\u{1b}[31m\n");
-    let pages = [
-        "/",
-        "/services",
-        "/services/piha/web",
-        "/nodes",
-        "/actions",
-        "/actions/redeploy-piha-web",
-        "/audit",
-        "/login?next=%22%3E%3Cscript%3E",
-        "/%3Cscript%3E",
-    ];
-    for page in pages {
-        let answer = server.get(page);
-        assert!(answer.status < 500, "{page}: {answer:?}");
-        for bad in ["<script>alert", "<img", "onerror=alert(2)>", "\u{202e}", "\u{1b}", "><script>"] {
-            assert!(!answer.body.contains(bad), "{page} has {bad:?}: {}", answer.body);
-        }
-        let scripts = answer.body.matches("<script").count();
-        assert_eq!(scripts, 1, "{page}: the page's own and no other");
-        let policy = answer.header("content-security-policy").unwrap();
-        assert!(policy.contains("script-src 'self'") && !policy.contains("unsafe"), "{policy}");
-        assert!(!answer.body.contains(" style=") && !answer.body.contains(" onclick="), "{page}");
-    }
 }

@@ -23,7 +23,16 @@ fn copied(browser: &Browser, button: &str) -> String {
 
 /// Copies on every kind of page that has a state and holds it against the digest that the API gives.
 fn what_is_copied_is_the_digest(browser: &Browser) {
-    for page in ["/", "/services/piha/mosquitto", "/actions/redeploy-nas-postgres"] {
+    let pages = [
+        "/",
+        "/services",
+        "/services/piha/mosquitto",
+        "/nodes",
+        "/actions",
+        "/actions/redeploy-nas-postgres",
+        "/audit",
+    ];
+    for page in pages {
         browser.go(page);
         let href = browser.script("return document.querySelector('a[data-copy]').getAttribute('href')");
         let wanted = browser

@@ -6,10 +6,11 @@ use serde_json::json;
 use crate::chromium::{Browser, Screen};
 use crate::server::Server;
 
-const ID: &str = "redeploy-piha-web";
+/// The action of all these tests.
+pub const ID: &str = "redeploy-piha-web";
 
 /// Returns a server with one pending action, on a node that was heard.
-fn heard() -> Server {
+pub fn heard() -> Server {
     let server = Server::with_web("");
     server.home.create(ID);
     let event = r#"{"ts":"2026-11-23T07:13:05Z","node":"piha","type":"node_heartbeat"}"#;
@@ -19,7 +20,7 @@ fn heard() -> Server {
 }
 
 /// Taps a guarded button: the first tap asks, the second does it.
-fn tap_twice(browser: &Browser, selector: &str) {
+pub fn tap_twice(browser: &Browser, selector: &str) {
     browser.tap(selector);
     browser.tap(selector);
 }
@@ -37,6 +38,26 @@ fn three_taps_approve_an_action_on_a_phone() {
     browser.wait(|b| b.path() == format!("/actions/{ID}"));
     assert_eq!(server.home.states(ID), [State::Approved]);
     assert!(server.home.audit().last().unwrap().ends_with("pending→approved oskar web"));
+}
+
+#[test]
+fn a_third_tap_sends_nothing_more() {
+    let server = heard();
+    let Some(browser) = Browser::start(Screen::PHONE, server.address) else { return };
+    browser.log_in(&server.token(&["oskar"]));
+    browser.tap("details.row > summary");
+    // As quick as no driver taps: all of it before the first answer can come.
+    let sent = browser.script(
+        "let sent = 0; document.addEventListener('submit', e => { sent += e.defaultPrevented ? 0 : 1; }); \
+         const button = document.querySelector('details.row[open] button.guarded'); \
+         for (let n = 0; n < 4; n++) button.click(); return sent",
+    );
+    assert_eq!(sent, json!(1));
+    browser.wait(|b| b.path() == format!("/actions/{ID}"));
+    assert_eq!(browser.text("main h1"), "Redeploy web on piha", "no page says that somebody else was quicker");
+    assert_eq!(server.home.states(ID), [State::Approved]);
+    let refused = server.home.audit().iter().filter(|line| line.contains("refused")).count();
+    assert_eq!(refused, 0, "{:?}", server.home.audit());
 }
 
 #[test]
@@ -91,7 +112,7 @@ fn a_plan_that_changed_since_the_page_was_drawn_is_not_approved() {
 }
 
 /// Gives `web` on `piha` another command for all that can be done to it; `db` beside it stays as it is.
-fn change_plans(server: &Server, command: &str) {
+pub fn change_plans(server: &Server, command: &str) {
     let service = |name: &str, command: &str| {
         let recipes = format!("{{redeploy: [[\"{command}\"]], container_restart: [[\"{command}\"]]}}");
         format!("  - name: {name}\n    runtime: command\n    recipes: {recipes}\n")

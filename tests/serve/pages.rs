@@ -15,18 +15,26 @@ fn the_queue_is_decided_with_forms_alone() {
     server.home.create("disk-cleanup-piha-x");
     let cookie = server.log_in(&server.token(&["oskar"]));
     let page = server.send("GET", &format!("/actions/{ID}"), &[&format!("Cookie: {cookie}")], "").body;
-    let digest = page.split_once("name=\"digest\" value=\"").unwrap().1.split('"').next().unwrap().to_owned();
     let csrf = server.csrf(&cookie);
     assert!(page.contains("Redeploy web on piha"), "the button tells the deed");
+    let digest = page.split_once("name=\"digest\" value=\"").unwrap().1.split('"').next().unwrap();
     server.home.put(
         "hosts/piha/services.yaml",
         "services:\n  - name: web\n    runtime: command\n    recipes: {redeploy: [[\"false\"]]}\n",
     );
     let form = format!("csrf={csrf}&digest={digest}");
-    let stale = server.submit(&format!("/actions/{ID}/approve"), &cookie, &form);
-    assert_eq!(stale.status, 409, "the plan changed since the page was drawn");
-    assert!(stale.body.contains("<h1>"), "a page says so");
-    let rejected = server.submit(&format!("/actions/{ID}/reject"), &cookie, &format!("csrf={csrf}&reason=not+tonight"));
+    let reject = format!("/actions/{ID}/reject");
+    let stale = server.submit(&reject, &cookie, &format!("{form}&reason=not+tonight"));
+    assert_eq!(
+        (stale.status, server.home.states(ID)),
+        (409, vec![State::Pending]),
+        "nor is what was not seen rejected"
+    );
+    assert!(stale.body.contains("cannot reject redeploy-piha-web: its plan is now sha256:"), "{stale:?}");
+    let page = server.send("GET", &format!("/actions/{ID}"), &[&format!("Cookie: {cookie}")], "").body;
+    assert!(page.contains("Rejected, it is not queued again until"), "{page}");
+    let digest = page.rsplit_once("name=\"digest\" value=\"").unwrap().1.split('"').next().unwrap();
+    let rejected = server.submit(&reject, &cookie, &format!("csrf={csrf}&digest={digest}&reason=not+tonight"));
     assert_eq!((rejected.status, rejected.header("location")), (303, Some("/actions/redeploy-piha-web")));
     assert_eq!(server.home.states(ID), [State::Rejected]);
     assert!(server.get(&format!("/actions/{ID}")).body.contains("not tonight"));
@@ -50,6 +58,31 @@ fn several_are_approved_with_the_plans_that_were_shown() {
     assert_eq!(server.submit("/approve", &cookie, &form).status, 303);
     assert!(ids.iter().all(|id| server.home.states(id) == [State::Approved]));
     assert_eq!(server.submit("/approve", &cookie, &form).status, 409);
+}
+
+#[test]
+fn what_is_held_is_shown_with_its_end() {
+    let server = Server::with_web("");
+    let event = format!("{{\"ts\":\"{}\",\"node\":\"piha\",\"type\":\"node_heartbeat\"}}", gallery::now());
+    server.home.put(&format!("events/{}/a.json", gallery::now().day()), event);
+    let run = |args: &[&str]| assert_eq!(server.home.run(args).code, 0, "{args:?}");
+    run(&["observe"]);
+    run(&["reconcile"]);
+    let cookie = format!("Cookie: {}", server.log_in(&server.token(&["oskar"])));
+    let page = server.send("GET", "/", &[&cookie], "").body;
+    assert!(page.contains("not queued again until what is wrong was gone once, or 24 h are over"), "{page}");
+    assert!(!page.contains("Held for now"), "{page}");
+    run(&["reject", ID, "--reason", "not tonight"]);
+    let held = server.get("/").body;
+    let held =
+        held.split("Held for now").nth(1).unwrap_or_else(|| panic!("{held}")).split("</section>").next().unwrap();
+    assert!(
+        held.replace("&#x2f;", "/").contains("\"/services/piha/web\"") && held.contains("ends <time datetime=\""),
+        "{held}"
+    );
+    assert!(held.contains(">in 23 h<"), "{held}");
+    let service = server.get("/services/piha/web").body;
+    assert!(service.contains("held: rejected at") && service.contains(", ends <time"), "{service}");
 }
 
 #[test]

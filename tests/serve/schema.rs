@@ -31,4 +31,7 @@ fn the_api_is_what_it_says_it_is() {
     assert!(out.status.success(), "{text}\n{}", String::from_utf8_lossy(&out.stderr));
     let count = text.lines().find(|l| l.contains(" generated")).unwrap_or_else(|| panic!("{text}"));
     println!("{}", count.trim());
+    let cases = count.split(" generated").next().unwrap().rsplit(' ').next().unwrap().replace(',', "");
+    let least = if needs::number("HLCTL_FULL", 0) == 1 { 5000 } else { 100 };
+    assert!(cases.parse::<u32>().unwrap() >= least, "{count}");
 }

@@ -38,6 +38,34 @@ fn the_manager_is_told_that_it_is_ready_alive_and_stopping() {
 }
 
 #[test]
+fn a_server_that_can_answer_nobody_gives_no_sign_of_life() {
+    let home = Home::new();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    home.put("world/nodes.json", "{}");
+    // Who reads this waits for a writer that never comes.
+    assert!(Command::new("mkfifo").arg(home.at("world/services.json")).status().unwrap().success());
+    let mut command = home.hlctl(&["serve", "--listen", "127.0.0.1:0"]);
+    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "400000");
+    let server = Server::by(home, command);
+    assert!((0..4).any(|_| told(&manager) == "WATCHDOG=1"));
+    let stuck = "GET /api/v1/world/services?x HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let mut stuck: Vec<TcpStream> = (0..8)
+        .map(|_| server.connect())
+        .map(|mut s| {
+            s.write_all(stuck.as_bytes()).unwrap();
+            s
+        })
+        .collect();
+    let mut buffer = [0; 64];
+    let silent = (0..20).any(|_| manager.recv(&mut buffer).is_err());
+    assert!(silent, "alive, and yet it answers nobody");
+    stuck.clear();
+}
+
+#[test]
 fn the_manager_s_socket_comes_before_the_address() {
     if !needs::program("systemd-socket-activate") {
         return;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use hlctl::flow::lifecycle::State;
 
+use crate::chromium::{Browser, Screen};
 use crate::server::{Answer, Server, to_end};
 use crate::support::{Home, needs};
 
@@ -17,6 +18,8 @@ fn prometheus_reads_the_metrics_without_a_complaint() {
     }
     let server = Server::with_web("");
     server.home.create("redeploy-piha-web");
+    server.home.put("hosts/broken/services.yaml", "services: [");
+    server.home.put("hosts/idle/services.yaml", "services: []");
     server.home.run(&["observe"]);
     server.home.run(&["reconcile"]);
     let metrics = server.get("/metrics");
@@ -30,6 +33,9 @@ fn prometheus_reads_the_metrics_without_a_complaint() {
     let out = promtool.wait_with_output().unwrap();
     assert!(out.status.success() && out.stdout.is_empty(), "{out:?}\n{}", metrics.body);
     assert!(metrics.body.contains("hlctl_actions{state=\"pending\"} 1"), "{}", metrics.body);
+    let nodes = metrics.body.lines().filter_map(|line| line.strip_prefix("hlctl_nodes{state=\""));
+    let nodes: Vec<&str> = nodes.filter(|line| !line.ends_with(" 0")).collect();
+    assert_eq!(nodes, ["never_heard\"} 1", "broken\"} 1", "unwatched\"} 1"], "each node in one state");
     for pass in ["observe", "reconcile"] {
         assert!(
             metrics.body.contains(&format!("hlctl_pass_duration_seconds{{pass=\"{pass}\"}} 0.")),
@@ -37,6 +43,12 @@ fn prometheus_reads_the_metrics_without_a_complaint() {
             metrics.body
         );
     }
+}
+
+/// Returns what the README has between two marks.
+fn told(from: &str, to: &str) -> &'static str {
+    let text = include_str!("../../README.md");
+    text.split_once(from).and_then(|(_, rest)| rest.split_once(to)).unwrap_or_else(|| panic!("{from}")).0
 }
 
 /// nginx before a server; ended with its end.
@@ -47,7 +59,7 @@ struct Nginx {
 }
 
 impl Nginx {
-    /// Starts it as Nginx Proxy Manager writes a custom location, which passes the host on without its port.
+    /// Starts it with the location that the README gives, which passes the host on without its port.
     fn before(server: &Server) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -57,10 +69,9 @@ impl Nginx {
              http {{ access_log off; client_body_temp_path {at}/body; proxy_temp_path {at}/proxy; fastcgi_temp_path {at}/f;\n\
              uwsgi_temp_path {at}/u; scgi_temp_path {at}/s;\n\
              upstream hlctl {{ server {}; keepalive 4; }}\n\
-             server {{ listen 127.0.0.1:{port}; location /homelab/ {{\n\
-             proxy_set_header Host $host; proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header Connection '';\n\
-             proxy_set_header X-Forwarded-For $remote_addr; proxy_http_version 1.1; proxy_pass http://hlctl; }} }} }}\n",
-            server.address
+             server {{ listen 127.0.0.1:{port};\n{} }} }}\n",
+            server.address,
+            told("```nginx\n", "```").replace("http://172.17.0.1:18180", "http://hlctl"),
         );
         std::fs::write(dir.path().join("nginx.conf"), config).unwrap();
         let mut nginx = Command::new("nginx");
@@ -79,7 +90,7 @@ impl Nginx {
     }
 
     fn head(&self, method: &str, path: &str) -> String {
-        format!("{method} {path} HTTP/1.1\r\nHost: home.example:{}\r\n", self.port)
+        format!("{method} {path} HTTP/1.1\r\nHost: home.example.org:{}\r\n", self.port)
     }
 
     fn get(&self, path: &str, cookie: &str) -> Answer {
@@ -92,7 +103,7 @@ impl Nginx {
     fn submit(&self, path: &str, cookie: &str, form: &str) -> Answer {
         let mut stream = self.connect();
         let more = format!(
-            "Origin: http://home.example:{}\r\nCookie: {cookie}\r\nConnection: close\r\n\
+            "Origin: http://home.example.org:{}\r\nCookie: {cookie}\r\nConnection: close\r\n\
              Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
             self.port,
             form.len()
@@ -123,12 +134,52 @@ fn next_answer(stream: &mut BufReader<TcpStream>) -> Answer {
 }
 
 #[test]
+fn the_script_follows_and_decides_under_a_prefix_behind_nginx() {
+    if !needs::program("nginx") {
+        return;
+    }
+    let home = Home::new();
+    home.put("config.yaml", "serve: {trusted_proxies: [127.0.0.1]}\n");
+    let recipes = "{redeploy: [[\"true\"]]}";
+    home.put("hosts/piha/services.yaml", format!("services: [{{name: web, runtime: command, recipes: {recipes}}}]\n"));
+    for n in 0..4 {
+        home.create(&format!("redeploy-piha-web-{n}"));
+    }
+    let server = Server::of(home, &["--base-path", "/homelab"]);
+    let nginx = Nginx::before(&server);
+    drop(nginx.connect());
+    let Some(browser) = Browser::start(Screen::PHONE, ([127, 0, 0, 1], nginx.port).into()) else { return };
+    browser.go("/homelab/login?next=/homelab/actions");
+    browser.write("#token", &server.token(&["oskar"]));
+    browser.tap("button.go");
+    browser.wait(|b| b.path() == "/homelab/actions");
+    let rows = "return document.querySelectorAll('details.row').length";
+    assert_eq!(browser.script(rows), 4);
+    server.home.create("redeploy-piha-web-4");
+    browser.wait(|b| b.script(rows) == 5);
+    // The plan of a row further down is asked for under the prefix, too.
+    let row = "[data-key=redeploy-piha-web-3]";
+    browser.tap(&format!("{row} > summary"));
+    browser.wait_for(&format!("{row} .decide"), "Redeploy");
+    browser.tap(&format!("{row} button.guarded"));
+    browser.tap(&format!("{row} button.guarded"));
+    browser.wait(|b| b.path() == "/homelab/actions/redeploy-piha-web-3");
+    assert_eq!(server.home.states("redeploy-piha-web-3"), [State::Approved]);
+    std::fs::remove_file(server.home.file(State::Approved, "redeploy-piha-web-3")).unwrap();
+    browser.wait_for(".lost", "no longer there");
+    browser.tap(".lost a");
+    browser.wait(|b| b.path() == "/homelab/");
+}
+
+#[test]
 fn nginx_passes_it_on_under_a_prefix() {
     if !needs::program("nginx") {
         return;
     }
     let home = Home::new();
-    home.put("config.yaml", "serve: {trusted_proxies: [127.0.0.1], allowed_hosts: [home.example]}\n");
+    let config =
+        format!("serve: {{allowed_hosts: [home.example.org], {}", told("allowed_hosts: [home.example.org], ", "\n"));
+    home.put("config.yaml", config.replace("172.17.0.2", "127.0.0.1"));
     home.put(
         "hosts/piha/services.yaml",
         "services: [{name: web, runtime: command, recipes: {redeploy: [[\"true\"]]}}]\n",

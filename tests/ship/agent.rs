@@ -107,6 +107,8 @@ fn what_was_seen_off_line_arrives_in_order() {
     let report: Value = serde_json::from_str(&back.out).unwrap();
     assert!(report["sent"]["accepted"].as_u64().unwrap() >= 7, "{report}");
     assert_eq!(report["sent"]["waiting"], 0);
+    assert_eq!(changes(&back).len(), 1, "another destination is told everything");
+    seen.extend(changes(&back));
     let (got, doubled) = arrived(&server);
     assert_eq!((got.into_iter().collect::<Vec<_>>(), doubled), (seen, 0));
     assert_world(&server, &[("web", false)]);
@@ -115,6 +117,68 @@ fn what_was_seen_off_line_arrives_in_order() {
     flip(&home, "web", true);
     let mute = pass(&home, &there);
     assert!(mute.code == 1 && mute.err.contains("cannot take a token") && changes(&mute).len() == 1, "{mute:?}");
+}
+
+#[test]
+fn a_check_that_says_much_is_heard_of_all_the_same() {
+    let server = Server::start("");
+    let home = node(&server, &["web"]);
+    let says =
+        format!("test -e {} || {{ head -c 20000 /dev/zero | tr '\\0' '\"'; exit 1; }}", home.at("web").display());
+    home.put("says.sh", says);
+    let check = format!("check: {{command: [\"sh\", \"{}\"]}}", home.at("says.sh").display());
+    home.put("hosts/piha/services.yaml", format!("services:\n  - name: web\n    runtime: command\n    {check}\n"));
+    let url = format!("http://{}", server.address);
+    for up in [true, false] {
+        flip(&home, "web", up);
+        let run = pass(&home, &url);
+        assert_eq!((run.code, changes(&run).len()), (0, 1), "{run:?}");
+        assert_world(&server, &[("web", up)]);
+    }
+    let world = server.get("/api/v1/world/services").body;
+    assert!(world.contains(r#"sh ended with 1: \"\"\""#) && world.len() < 2000, "{world}");
+}
+
+#[test]
+fn what_this_root_was_told_the_control_plane_was_not() {
+    let server = Server::start("");
+    let home = node(&server, &["web"]);
+    let (gone, there) = (format!("http://127.0.0.1:{}", free_port()), format!("http://{}", server.address));
+    let by_hand = || {
+        let mut agent = home.hlctl(&["agent", "--json", "--node", "piha"]);
+        Run::of(agent.env("PATH", needs::var("PATH").unwrap()).output().unwrap())
+    };
+    flip(&home, "web", true);
+    assert_eq!(changes(&pass(&home, &there)).len(), 1);
+    assert_eq!(changes(&pass(&home, &there)).len(), 0);
+    flip(&home, "web", false);
+    let run = by_hand();
+    assert!(changes(&run).len() == 1 && !run.err.contains("state/spool/"), "{run:?}");
+    assert_eq!(changes(&pass(&home, &there)).len(), 1, "its own memory ends with another destination");
+    assert_world(&server, &[("web", false)]);
+    assert_eq!(changes(&pass(&home, &gone)).len(), 1);
+    assert!(by_hand().err.contains("events wait in state/spool/: send them with --to"), "{:?}", by_hand());
+}
+
+#[test]
+fn a_pass_that_lost_something_or_broke_off_says_so() {
+    let server = Server::start("");
+    let home = node(&server, &["web"]);
+    let there = format!("http://{}", server.address);
+    let record = || std::fs::read_to_string(home.at("state/agent.json")).unwrap();
+    assert_eq!(pass(&home, &there).code, 0);
+    assert!(record().contains("\"ok\": true"), "{}", record());
+    Spool::open(&home.root).unwrap().add(&["{\"ts\":1}".into()]).unwrap();
+    let refused = pass(&home, &there);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.err.contains("took 1 lines for no events: line 1: "), "{refused:?}");
+    assert!(record().contains("took 1 lines for no events: line 1: "), "{}", record());
+    assert_eq!(pass(&home, &there).code, 0, "it is gone");
+    // Nothing can be read from it, nor put in its place.
+    std::fs::create_dir(home.at("state/spool/0000000000000001.jsonl")).unwrap();
+    let broken = pass(&home, &there);
+    assert!(broken.code == 1 && broken.err.contains("0000000000000001.jsonl"), "{broken:?}");
+    assert!(record().contains("\"ok\": false") && record().contains("0000000000000001.jsonl"), "{}", record());
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Returns a port on which nobody listens.
@@ -93,6 +94,63 @@ pub fn answering(answer: Option<String>) -> SocketAddr {
                     head.push(byte[0]);
                 }
                 let _ = stream.write_all(answer.as_bytes());
+            });
+        }
+    });
+    address
+}
+
+/// Listens as a line to a server on which somebody listens in. Returns where, and what is said: to the server, and by it.
+pub fn overheard(far: SocketAddr) -> (SocketAddr, [Arc<Mutex<Vec<u8>>>; 2]) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, said) = (listener.local_addr().unwrap(), <[Arc<Mutex<Vec<u8>>>; 2]>::default());
+    let heard = said.clone();
+    let carry = |mut from: TcpStream, mut to: TcpStream, heard: Arc<Mutex<Vec<u8>>>| {
+        move || {
+            let mut piece = [0; 4096];
+            while let Ok(n @ 1..) = from.read(&mut piece) {
+                heard.lock().unwrap().extend_from_slice(&piece[..n]);
+                if to.write_all(&piece[..n]).is_err() {
+                    break;
+                }
+            }
+            let _ = to.shutdown(std::net::Shutdown::Write);
+        }
+    };
+    // The threads end with the test.
+    std::thread::spawn(move || {
+        for near in listener.incoming().map_while(Result::ok) {
+            let far = TcpStream::connect(far).unwrap();
+            let back = carry(far.try_clone().unwrap(), near.try_clone().unwrap(), Arc::clone(&heard[1]));
+            std::thread::spawn(carry(near, far, Arc::clone(&heard[0])));
+            std::thread::spawn(back);
+        }
+    });
+    (address, said)
+}
+
+/// Listens as a line that carries so many bytes a second towards a server. Returns where.
+pub fn slow(far: SocketAddr, rate: u32) -> SocketAddr {
+    /// What is carried at once: little, so that the pauses are short.
+    const PIECE: usize = 256;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // The threads end with the test.
+    std::thread::spawn(move || {
+        for near in listener.incoming().map_while(Result::ok) {
+            let far = TcpStream::connect(far).unwrap();
+            let (mut back_from, mut back_to) = (far.try_clone().unwrap(), near.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut back_from, &mut back_to));
+            std::thread::spawn(move || {
+                let (mut near, mut far, mut piece) = (near, far, [0; PIECE]);
+                while let Ok(n @ 1..) = near.read(&mut piece) {
+                    std::thread::sleep(Duration::from_secs(1) * n as u32 / rate);
+                    if far.write_all(&piece[..n]).is_err() {
+                        break;
+                    }
+                }
+                // Whoever gave up is not heard to the end.
+                let _ = far.shutdown(std::net::Shutdown::Both);
             });
         }
     });

@@ -81,6 +81,23 @@ fn times_that_cannot_be_do_no_harm() {
 }
 
 #[test]
+fn a_flood_of_the_near_future_ends_and_silences_nobody() {
+    let server = Server::start("");
+    let (wild, honest) = (server.token(&["wild", "--agent"]), server.token(&["piha", "--agent"]));
+    let ts = now();
+    let soon = |minute: i64| (event("wild", &(ts + minute * 60).to_string()) + "\n").repeat(4000);
+    let statuses: Vec<u16> = (10..20).map(|minute| send(&server, &wild, None, &soon(minute)).status).collect();
+    assert_eq!(statuses, [200, 200, 200, 200, 429, 429, 429, 429, 429, 429]);
+    let mixed = format!("{}\n{}", event("wild", &ts.to_string()), event("wild", &(ts + 600).to_string()));
+    let refused = send(&server, &wild, None, &mixed);
+    assert!(refused.status == 429 && refused.body.contains("set the clock"), "{refused:?}");
+    assert_eq!(send(&server, &wild, None, &event("wild", &ts.to_string())).json()["accepted"], 1);
+    assert_eq!(send(&server, &honest, None, &event("piha", &(ts + 600).to_string())).json()["accepted"], 1);
+    assert_eq!(server.home.run(&["observe"]).code, 0);
+    assert_eq!(server.get("/summary").json()["waiting_events"], 16_001);
+}
+
+#[test]
 fn a_batch_sent_again_is_answered_as_before_and_written_once() {
     let server = Server::start("");
     let (token, other) = (server.token(&["piha", "--agent"]), server.token(&["vps", "--agent"]));
@@ -114,6 +131,23 @@ fn a_batch_sent_again_is_answered_as_before_and_written_once() {
         send(&server, &token, Some(&format!("n{n}")), "");
     }
     assert!(server.home.at("state/batches/piha.json").metadata().unwrap().len() < 16 * 1024);
+}
+
+#[test]
+fn a_batch_sent_twice_at_once_is_written_once() {
+    let server = Server::start("");
+    let token = server.token(&["piha", "--agent"]);
+    let ts = now().to_string();
+    for n in 0..20 {
+        let body = format!("{}\n", event("piha", &ts).replace("web", &format!("s{n}"))).repeat(50);
+        let key = format!("k{n}");
+        let answers: Vec<Answer> = std::thread::scope(|scope| {
+            let both = [(); 4].map(|()| scope.spawn(|| send(&server, &token, Some(&key), &body)));
+            both.into_iter().map(|answer| answer.join().unwrap()).collect()
+        });
+        assert!(answers.iter().all(|a| a.json()["accepted"] == 50), "{answers:?}");
+        assert_eq!(events_of(&server.home).len(), (n + 1) * 50);
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use hlctl::flow::lifecycle::State;
 
+use crate::far::overheard;
 use crate::now;
 use crate::server::Server;
 use crate::support::{Home, Run};
@@ -63,6 +64,63 @@ fn the_world_is_the_control_planes_and_written_only_when_it_changed() {
 }
 
 #[test]
+fn what_a_pass_has_the_next_one_does_not_fetch_again() {
+    let server = Server::with_web("");
+    report(&server, "web", true);
+    let (address, said) = overheard(server.address);
+    let heard = || {
+        let take =
+            |side: usize| String::from_utf8_lossy(&std::mem::take(&mut *said[side].lock().unwrap())).into_owned();
+        (take(0), take(1))
+    };
+    let home = Home::new();
+    let pass = || {
+        let run = home.run(&["mirror", "--from", &format!("http://{address}")]);
+        assert_eq!(run.code, 0, "{run:?}");
+        heard()
+    };
+    let paths = ["/api/v1/world/services", "/api/v1/world/nodes", "/api/v1/drift"];
+    let (asked, answered) = pass();
+    assert!(!asked.to_lowercase().contains("if-none-match") && !answered.contains(" 304 "), "{asked}{answered}");
+    let etag = |line: &str| line.to_lowercase().strip_prefix("etag: ").map(str::to_owned);
+    let tags: Vec<String> = answered.lines().filter_map(etag).collect();
+    for _ in 0..2 {
+        let (asked, answered) = pass();
+        for path in paths {
+            let request = asked.split("GET ").find(|request| request.starts_with(&format!("{path} "))).unwrap();
+            let known =
+                request.lines().find_map(|l| l.to_lowercase().strip_prefix("if-none-match: ").map(str::to_owned));
+            assert!(known.is_some_and(|tag| tags.contains(&tag)), "{tags:?}: {request}");
+        }
+        assert!(answered.matches("HTTP/1.1 304 ").count() >= paths.len(), "{answered}");
+        assert!(!answered.contains("hlctl.services/v1"), "nothing of it comes again: {answered}");
+    }
+    // Another world is another tag, and only that is fetched.
+    report(&server, "more", true);
+    let (_, answered) = pass();
+    assert!(answered.contains("hlctl.services/v1") && answered.contains("HTTP/1.1 304 "), "{answered}");
+    assert_eq!(world(&home), world(&server.home));
+}
+
+#[test]
+fn what_is_gone_at_the_control_plane_looks_no_newer_than_it_is() {
+    let server = Server::with_web("");
+    report(&server, "web", true);
+    let home = Home::new();
+    assert_eq!(mirror(&home, &server, &[]).code, 0);
+    let heard = || home.at("state/mirror_tags.json").metadata().unwrap().modified().unwrap();
+    let (before, drift) = (heard(), world(&home)["drift.json"].clone());
+    std::fs::remove_file(server.home.at("world/drift.json")).unwrap();
+    let gone = mirror(&home, &server, &[]);
+    assert!(gone.code == 1 && gone.err.contains("no longer has the drift.json that is here"), "{gone:?}");
+    assert_eq!((heard(), &world(&home)["drift.json"]), (before, &drift));
+    assert!(home.run(&["status"]).out.contains("no longer has the drift.json"));
+    assert_eq!(server.home.run(&["reconcile"]).code, 0);
+    assert_eq!(mirror(&home, &server, &[]).code, 0);
+    assert!(heard() > before);
+}
+
+#[test]
 fn a_mirror_decides_nothing_and_says_how_old_it_is() {
     let mut server = Server::with_web("");
     report(&server, "web", false);
@@ -99,11 +157,15 @@ fn a_mirror_decides_nothing_and_says_how_old_it_is() {
         assert!(body.contains(&format!("mirror of <a href=\"{url}/\">")), "{page:?}");
         assert!(!page.body.contains("/approve\""), "{page:?}");
     }
-    for path in ["/api/v1/actions/redeploy-piha-web/approve", "/actions/redeploy-piha-web/reject", "/api/v1/events"] {
-        for token in [token.as_str(), "wrong"] {
-            let refused = shown.post(path, token, "");
-            assert!(refused.status == 409 && refused.body.replace("&#x2f;", "/").contains(&url), "{refused:?}");
-        }
+    let agent = shown.token(&["piha", "--agent"]);
+    for (path, token) in [
+        ("/api/v1/actions/redeploy-piha-web/approve", &token),
+        ("/actions/redeploy-piha-web/reject", &token),
+        ("/api/v1/events", &agent),
+    ] {
+        let refused = shown.post(path, token, "");
+        assert!(refused.status == 409 && refused.body.replace("&#x2f;", "/").contains(&url), "{refused:?}");
+        assert_eq!(shown.post(path, "wrong", "").status, 401, "who may not ask is not told where to");
     }
     server.terminate();
     let home = &shown.home;

@@ -1,11 +1,14 @@
 //! The spool on its way: what each answer of the other side means for what waits.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use hlctl::commands::ship::{self, Shipment};
 use hlctl::flow::spool::Dropped;
 use hlctl::store::spool::Spool;
-use hlctl::wire::{Client, Settings};
+use hlctl::wire::{Client, PATIENCE, Settings};
 
-use crate::far::{Nginx, answering, free_port};
+use crate::far::{Nginx, answering, free_port, slow};
 use crate::server::Server;
 use crate::support::{Home, needs};
 use crate::{events_of, now};
@@ -23,7 +26,12 @@ fn add(home: &Home, lines: &[String]) {
 }
 
 fn ship(home: &Home, url: &str, token: &str) -> Shipment {
-    let settings = Settings { url: url.parse().unwrap(), token: Some(token.into()), ca: None, insecure_http: false };
+    ship_within(home, url, token, PATIENCE)
+}
+
+fn ship_within(home: &Home, url: &str, token: &str, patience: Duration) -> Shipment {
+    let (url, token) = (url.parse().unwrap(), Some(token.to_owned()));
+    let settings = Settings { url, token, ca: None, insecure_http: false, patience };
     ship::run(&home.root, &Client::new(settings).unwrap()).unwrap()
 }
 
@@ -131,8 +139,8 @@ fn whatever_the_other_side_says_nothing_is_lost() {
     add(&home, &(100..2000).map(line).collect::<Vec<_>>());
     let full = ship(&home, &url, &token);
     assert!(full.error.as_deref().is_some_and(|e| e.contains("507")), "{full:?}");
-    assert_eq!(full.waiting, 1900);
-    assert_eq!(told(&server.home), (0..100).collect::<Vec<_>>());
+    assert!(full.accepted + full.waiting == 1900 && full.waiting > 1000, "{full:?}");
+    assert_eq!(told(&server.home), (0..100 + full.accepted as i64).collect::<Vec<_>>());
 }
 
 #[test]
@@ -145,6 +153,10 @@ fn a_line_that_is_refused_does_not_block_those_behind_it() {
     assert_eq!((shipment.accepted, shipment.rejected, shipment.waiting), (2, 1, 0));
     assert!(shipment.notes()[0].contains("line 2: "), "{shipment:?}");
     assert_eq!(told(&server.home), [0, 1]);
+    // A blank one is no line to the other side.
+    add(&home, &[line(2), "  ".into(), line(3), String::new()]);
+    let shipment = ship(&home, &format!("http://{}", server.address), &token);
+    assert_eq!((shipment.accepted, shipment.waiting, shipment.error), (2, 0, None));
 }
 
 /// Returns the numbers that the events of one node on disk tell, in order.
@@ -259,4 +271,26 @@ fn an_answer_that_was_lost_writes_nothing_twice() {
     add(&home, &[line(10)]);
     assert_eq!(ship(&home, &url, &token).accepted, 11, "taken again, and told so");
     assert_eq!(told(&server.home), (0..11).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_slow_line_drains_it_pass_by_pass() {
+    let server = Server::start("");
+    let token = server.token(&["piha", "--agent"]);
+    // In earnest it is 30 s, and a fifteenth of these bytes a second.
+    let patience = Duration::from_secs(2);
+    for (rate, lines) in [(64 << 10, 3000), (4 << 10, 250)] {
+        let (home, before) = (Home::new(), events_of(&server.home).len());
+        let url = format!("http://{}", slow(server.address, rate));
+        add(&home, &(0..lines).map(line).collect::<Vec<_>>());
+        let (mut passes, mut waiting) = (0, lines as u64);
+        while waiting > 0 {
+            let shipment = ship_within(&home, &url, &token, patience);
+            assert!(shipment.waiting < waiting, "each pass gets something through: {shipment:?}");
+            (passes, waiting) = (passes + 1, shipment.waiting);
+        }
+        assert!(passes > 1, "it did not have to wait");
+        let arrived = events_of(&server.home);
+        assert_eq!(arrived[before..].iter().collect::<BTreeSet<_>>().len(), lines as usize);
+    }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hlctl::commands::ship;
 use hlctl::store::spool::Spool;
-use hlctl::wire::{Client, Settings};
+use hlctl::wire::{Client, PATIENCE, Settings};
 
 use crate::far::{House, Nginx, answering, free_port};
 use crate::now;
@@ -77,9 +77,23 @@ fn only_the_pinned_certificate_is_believed() {
     Spool::open(&sender.root).unwrap().add(&(0..2000).map(event).collect::<Vec<_>>()).unwrap();
     let ca = Some(dir.path().join("home.pem"));
     let token = Some(server.token(&["piha", "--agent"]));
-    let settings = Settings { url: url(0).parse().unwrap(), token, ca, insecure_http: false };
+    let settings = Settings { url: url(0).parse().unwrap(), token, ca, insecure_http: false, patience: PATIENCE };
     let shipment = ship::run(&sender.root, &Client::new(settings).unwrap()).unwrap();
     assert_eq!((shipment.accepted, shipment.error), (2000, None));
+    // By the system's own list, wherever that is.
+    for list in ["SSL_CERT_FILE", "CURL_CA_BUNDLE"] {
+        let home = Home::new();
+        let mut by_system = home.hlctl(&["mirror", "--from", &url(0)]);
+        by_system.env("PATH", needs::var("PATH").unwrap()).env(list, pem("home.pem"));
+        let run = Run::of(by_system.output().unwrap());
+        assert_eq!((run.code, of(&home)), (0, of(&server.home)), "{list}: {run:?}");
+    }
+    let agent = Home::new();
+    agent.put("hosts/piha/services.yaml", "services: []\n");
+    let token = agent.put("token", server.token(&["box", "--agent", "--nodes", "piha"])).display().to_string();
+    let run =
+        agent.run(&["agent", "--node", "piha", "--to", &url(0), "--ca", &pem("home.pem"), "--token-file", &token]);
+    assert!(run.code == 0 && run.out.contains("sent 2, 0 wait"), "{run:?}");
     let from = |path: &str| url(0) + path;
     refused(
         &["--from", &from("/elsewhere"), "--ca", &pem("home.pem")],
@@ -156,6 +170,8 @@ fn plain_http_stays_near() {
     refused(&["--from", &open, "--insecure-http"], &["Connection refused"]);
     refused(&["--from", &format!("http://localhost:{port}")], &["Connection refused", "hlctl serve"]);
     refused(&["--from", "http://no-such-host.invalid:1"], &["cannot reach http://no-such-host.invalid:1"]);
+    let ca = ["--from", &format!("http://127.0.0.1:{port}"), "--ca", "/home.pem"];
+    refused(&ca, &["is not encrypted", "/home.pem", "or leave --ca out"]);
     for usage in ["ftp://x", "http://user:secret@127.0.0.1", "127.0.0.1:18180"] {
         assert_eq!(mirror(&["--from", usage]).1.code, 2, "{usage}");
     }

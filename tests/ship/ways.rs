@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
-use crate::sshd::{GOOD, Sshd};
+use crate::sshd::Sshd;
 use crate::support::{Home, script};
 use crate::{events_of, needs, now};
 
@@ -204,12 +204,12 @@ fn rsync_carries_the_folder_of_events() {
     }
     let Some(sshd) = Sshd::start() else { return };
     let (piha, vps) = (node(), Home::new());
-    let sync = || {
-        let mut rsync = Command::new("rsync");
-        rsync.args(["-a", "-e"]).arg(sshd.bin().join("ssh")).arg(format!("{}/", piha.at("events").display()));
-        let done = rsync.arg(format!("{GOOD}:{}/", vps.at("events").display())).status().unwrap();
-        assert!(done.success());
-    };
+    std::fs::create_dir_all(piha.at("bin")).unwrap();
+    script(&piha.at("bin/ssh"), &format!("#!/bin/sh\nexec {} \"$@\"\n", sshd.bin().join("ssh").display()));
+    let words = readme("rsync").remove(0);
+    let [from, to] = [&piha, &vps].map(|home| format!("{}/", home.at("events").display()));
+    let words = words.replace("vps:/opt/homelab/events/", &format!("vps:{to}")).replace("/opt/homelab/events/", &from);
+    let sync = || assert!(Line::start(&piha, &words).0.wait().unwrap().success(), "{words}");
     for healthy in [true, false, true, false] {
         agent(&piha, healthy);
         sync();

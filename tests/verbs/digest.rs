@@ -42,6 +42,13 @@ fn tells_what_happened_last_and_what_can_be_done_about_it() {
     let action = lab.ok(&["digest", "--action", "redeploy-piha-web"]);
     assert!(action.contains("\n## Desired state\n\n- web: command, no check\n"), "{action}");
     assert!(action.contains("`hlctl reconcile` queues it again"), "{action}");
+    let ended = "\n## Last lines of redeploy-piha-web, which is failed\n";
+    for part in [&["digest", "--node", "piha"][..], &["digest", "--node", "piha", "--service", "web"]] {
+        let told = lab.ok(part);
+        assert!(told.contains(ended) && told.contains("\n    error: denied\n"), "{told}");
+    }
+    let events = "\n## What changed in the last day, newest first\n\n- ";
+    assert!(action.contains(events) && action.contains(" action_failed web step_failed\n"), "{action}");
     assert!(!action.contains("hlctl approve") && !action.contains("hlctl reject"), "it is over: {action}");
 }
 

@@ -13,6 +13,7 @@ use crate::flow::health::Health;
 use crate::flow::hostfile::{Runtime, Scope, Service};
 use crate::flow::listing::{self, Listed};
 use crate::flow::name::ServiceName;
+use crate::flow::outgoing;
 use crate::flow::restarts::{Course, Restarts};
 use crate::flow::sighting::{self, Look, Sighting};
 use crate::flow::time::Stamp;
@@ -41,10 +42,12 @@ enum Answer {
     Disk(Option<DiskUse>),
 }
 
-/// The engine's containers, and how often it restarted those that were looked into, by their IDs.
+/// The engine's containers, and of those that were looked into, by their IDs: how often it restarted what runs, and
+/// whether what has ended may rest.
 struct Found {
     all: Vec<Listed>,
     restarts: Vec<(String, u64)>,
+    may_rest: Vec<(String, bool)>,
 }
 
 /// The runtimes whose services are containers.
@@ -114,14 +117,23 @@ fn ask(cx: &Context, question: &Question<'_>, dir: Option<&PathBuf>, memory: &Me
     }
 }
 
-/// Asks how often those containers were restarted that began a short time ago, in the long run none, or that were in a
-/// loop when they were last looked into.
+/// Looks into those containers that began a short time ago, in the long run none, or that were in a loop when they were
+/// last looked into; and into those of a project that have ended well.
 fn look_into(all: Vec<Listed>, memory: &Memory, now: Stamp) -> Found {
     let was_restarted = |c: &Listed| memory.restarts.get(&c.id).is_some_and(|r| r.course(now).is_some());
-    let wanted = all.iter().filter(|c| c.state == "running" && (c.is_young() || was_restarted(c)));
-    let wanted: Vec<&str> = wanted.map(|c| c.id.as_str()).collect();
-    let restarts = docker::inspect(&wanted).into_iter().map(|c| (c.id, c.starts.0)).collect();
-    Found { all, restarts }
+    let runs = all.iter().filter(|c| c.state == "running" && (c.is_young() || was_restarted(c)));
+    let runs: Vec<&str> = runs.map(|c| c.id.as_str()).collect();
+    let has_ended = |c: &&Listed| c.has_ended_well() && !c.project.is_empty();
+    let ended = all.iter().filter(has_ended).map(|c| c.id.as_str());
+    let wanted: Vec<&str> = runs.iter().copied().chain(ended).collect();
+    let (mut restarts, mut may_rest) = (Vec::new(), Vec::new());
+    for found in docker::inspect(&wanted) {
+        match runs.contains(&found.id.as_str()) {
+            true => restarts.push((found.id, found.starts.0)),
+            false => may_rest.push((found.id, found.may_rest)),
+        }
+    }
+    Found { all, restarts, may_rest }
 }
 
 /// What the restarts of a unit are remembered by; no container has such an ID.
@@ -218,8 +230,13 @@ impl Answers<'_> {
         };
         let folder = hosts::project_folder(&host.file, service, cx.home().as_deref());
         let (containers, missing) = listing::of_service(&found.all, service, folder.as_deref());
-        let looks = containers.into_iter().map(|container| Look { container, restarts: self.course(&container.id) });
-        let looks: Vec<Look<'_>> = looks.collect();
+        let may_rest = |c: &Listed| match service.settings.containers.is_empty() {
+            true => found.may_rest.iter().find(|(id, _)| *id == c.id).map(|(_, may_rest)| *may_rest),
+            // Those that are named have to run.
+            false => Some(false),
+        };
+        let look = |c| Look { container: c, restarts: self.course(&c.id), may_rest: may_rest(c) };
+        let looks: Vec<Look<'_>> = containers.into_iter().map(look).collect();
         sighting::of_containers(&looks, &missing, service.settings.check.is_some())
     }
 
@@ -263,7 +280,7 @@ impl Answers<'_> {
         let error = self.engine().and_then(|e| e.as_ref().err());
         let error = error.or_else(|| self.containers().and_then(|found| found.as_ref().err()));
         match (error, &seen.engine) {
-            (Some(why), _) => drop(facts.insert("engine_error".into(), why.clone().into())),
+            (Some(why), _) => drop(facts.insert("engine_error".into(), outgoing::shortened(why).into())),
             (None, Some(engine)) => drop(facts.insert("engine".into(), engine.version.clone().into())),
             (None, None) => {}
         }

@@ -1,6 +1,6 @@
 //! What the control plane's answer to a batch means for the lines that were sent.
 
-use serde::Deserialize;
+use serde_json::Value;
 
 use crate::flow::digest::sha256_hex;
 use crate::flow::json;
@@ -9,30 +9,25 @@ use crate::wire::{Answer, Client};
 const EVENTS: &str = "/api/v1/events";
 
 /// What the control plane says of a batch that it took.
-#[derive(Deserialize)]
 pub struct Taken {
     /// How many lines are there now.
     pub accepted: u64,
-    /// Those that it takes for no events, or the first of them.
-    pub rejected: Vec<Rejected>,
-    /// How many, where not all are named.
-    rejected_total: Option<u64>,
+    /// How many it takes for no events.
+    pub rejected: u64,
+    /// Why, of the first of these.
+    pub causes: Vec<String>,
 }
 
 impl Taken {
-    /// Returns how many lines it does not take.
-    pub fn rejected(&self) -> u64 {
-        self.rejected_total.unwrap_or(self.rejected.len() as u64)
+    fn read(body: &[u8]) -> Option<Taken> {
+        let taken: Value = json::from_bytes(body).ok()?;
+        let named = taken["rejected"].as_array()?;
+        let cause = |r: &Value| Some(format!("line {}: {}", r["line"].as_u64()?, r["cause"].as_str()?));
+        let causes = named.iter().map(cause).collect::<Option<Vec<String>>>()?;
+        // Not all of them are named where they are many.
+        let rejected = taken["rejected_total"].as_u64().unwrap_or(causes.len() as u64);
+        Some(Taken { accepted: taken["accepted"].as_u64()?, rejected, causes })
     }
-}
-
-/// A line that it does not take.
-#[derive(Deserialize)]
-pub struct Rejected {
-    /// Its number in the batch.
-    pub line: u64,
-    /// Why.
-    pub cause: String,
 }
 
 /// Why lines stay, and what to do.
@@ -49,6 +44,8 @@ pub enum Verdict {
     Taken(Taken),
     /// Fewer at a time may be.
     TooMany,
+    /// They did not get through in time.
+    Late(No),
     /// This token may not send them; it may send those of another node.
     NotYours(No),
     /// Nothing can be sent now.
@@ -60,12 +57,16 @@ pub fn send(client: &Client, part: &[u8]) -> Verdict {
     // The same lines have the same key, whoever was killed in between.
     match client.post(EVENTS, &sha256_hex(part), "application/x-ndjson", part) {
         Ok(answer) => verdict(client, &answer, part),
-        Err(e) => Verdict::No(No { error: e.to_string(), advice: e.advice() }),
+        Err(e) => {
+            let no = No { error: e.to_string(), advice: e.advice() };
+            if e.is_late() { Verdict::Late(no) } else { Verdict::No(no) }
+        }
     }
 }
 
 fn verdict(client: &Client, answer: &Answer, part: &[u8]) -> Verdict {
-    let lines = memchr::memchr_iter(b'\n', part).count() as u64;
+    // As the other side counts: a blank line is none.
+    let lines = part.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty()).count() as u64;
     let url = client.url();
     let because = |advice: &str| {
         let (_, told) = answer.problem();
@@ -74,14 +75,15 @@ fn verdict(client: &Client, answer: &Answer, part: &[u8]) -> Verdict {
     };
     let no = |advice: &str| Verdict::No(because(advice));
     match answer.status {
-        200 => match json::from_bytes::<Taken>(&answer.body) {
+        200 => match Taken::read(&answer.body) {
             // Whatever else answers with 200, a captive portal for one, has not taken anything.
-            Ok(taken) if taken.accepted + taken.rejected() == lines => Verdict::Taken(taken),
+            Some(taken) if taken.accepted.checked_add(taken.rejected) == Some(lines) => Verdict::Taken(taken),
             _ => Verdict::No(No {
                 error: format!("{url} answered as no control plane does"),
                 advice: "look at the URL: something else answers there".into(),
             }),
         },
+        408 => Verdict::Late(because("look at the line to the control plane: it is slow, or drops much")),
         413 if lines > 1 => Verdict::TooMany,
         413 => no("let the proxy before the control plane take larger requests (nginx: client_max_body_size 1m)"),
         401 => no("`hlctl token add NODE --agent` on the control plane prints a token: give it with --token-file"),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::super::control_plane::ControlPlane;
 use super::super::event::Level;
 use super::super::name::{NodeName, ServiceName};
 use super::super::restarts::Restarts;
@@ -24,12 +25,18 @@ pub struct Memory {
     pub schema: String,
     /// The node that it is about.
     pub node: NodeName,
+    /// The control plane that was told; none where it was this root.
+    #[serde(default)]
+    pub to: Option<ControlPlane>,
     /// When everything was told last.
     pub refreshed_at: Option<Stamp>,
     /// When the last heartbeat was told.
     pub heartbeat_at: Option<Stamp>,
     /// The disk's last level.
     pub disk: Option<Level>,
+    /// Per cent used at which its pressure is high, for as long as a broken host file does not say it.
+    #[serde(default)]
+    pub disk_high: Option<u8>,
     /// The services.
     pub services: BTreeMap<ServiceName, Remembered>,
     /// What an engine has restarted: containers by their ID, units by their manager and name.
@@ -80,14 +87,16 @@ pub enum State {
 }
 
 impl Memory {
-    /// Returns the memory of an agent that has told nothing.
-    pub fn none(node: &NodeName) -> Memory {
+    /// Returns the memory of an agent that has told this one nothing.
+    pub fn none(node: &NodeName, to: Option<&ControlPlane>) -> Memory {
         Memory {
             schema: SCHEMA.into(),
             node: node.clone(),
+            to: to.cloned(),
             refreshed_at: None,
             heartbeat_at: None,
             disk: None,
+            disk_high: None,
             services: BTreeMap::new(),
             restarts: BTreeMap::new(),
             engine: None,

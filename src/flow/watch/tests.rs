@@ -51,7 +51,7 @@ fn short(event: &Outgoing) -> String {
 
 /// Goes through passes and returns what each of them tells, a word a pass; `-` is nothing.
 fn told(passes: impl IntoIterator<Item = (i64, Seen)>, limits: &Limits) -> String {
-    let mut memory = Memory::none(&"piha".parse().unwrap());
+    let mut memory = Memory::none(&"piha".parse().unwrap(), None);
     let mut words = Vec::new();
     for (second, seen) in passes {
         let verdict = decide(&memory, &seen, serde_json::Map::new(), limits, NOON.plus_millis(second * 1000));
@@ -185,7 +185,7 @@ fn a_clock_that_went_back_puts_nothing_off() {
 
 #[test]
 fn an_unchanged_minute_leaves_the_memory_as_it_is() {
-    let mut memory = Memory::none(&"piha".parse().unwrap());
+    let mut memory = Memory::none(&"piha".parse().unwrap(), None);
     for (letter, minute, same) in [('h', 0, false), ('h', 1, true), ('c', 2, false), ('c', 3, false), ('c', 4, true)] {
         let now = NOON.plus_millis(minute * 60_000);
         let after = decide(&memory, &seen(letter), serde_json::Map::new(), &limits(), now).memory;
@@ -196,7 +196,7 @@ fn an_unchanged_minute_leaves_the_memory_as_it_is() {
 
 #[test]
 fn the_engine_is_asked_for_its_version_once_an_hour() {
-    let memory = Memory::none(&"piha".parse().unwrap());
+    let memory = Memory::none(&"piha".parse().unwrap(), None);
     let engine = Engine { version: "28".into(), asked_at: NOON };
     for (minutes, is_known) in [(0, true), (59, true), (60, false), (600, false), (-1, false)] {
         let memory = Memory { engine: Some(engine.clone()), ..memory.clone() };
@@ -207,7 +207,7 @@ fn the_engine_is_asked_for_its_version_once_an_hour() {
 
 #[test]
 fn an_event_says_what_was_seen() {
-    let memory = Memory::none(&"piha".parse().unwrap());
+    let memory = Memory::none(&"piha".parse().unwrap(), None);
     let limits = Limits { unhealthy_after: 1, ..limits() };
     let facts = serde_json::Map::from_iter([("agent".to_owned(), "1".into())]);
     let events = decide(&memory, &seen('n'), facts, &limits, NOON).events;

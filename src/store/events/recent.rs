@@ -47,6 +47,12 @@ struct Listener<'a> {
 }
 
 impl Recent {
+    /// Returns about how many bytes of memory it takes.
+    pub fn size(&self) -> usize {
+        let names = |day: &Day| day.growing.keys().map(|name| 64 + name.len()).sum::<usize>();
+        self.0.values().map(|day| 128 + names(day) + 16 * day.whole.len()).sum()
+    }
+
     /// Hands over the events that were not handed over before, in no order and some of them perhaps again. Returns
     /// whether there were more than may be read.
     pub fn read(

@@ -1,6 +1,6 @@
 //! The digest of a part: one node or one service, as Markdown, what is wrong with it first.
 
-use super::{RECENT, desired, event_line, inline, note};
+use super::{RECENT, desired, event_line, inline, literal, note};
 use crate::commands::events::Shown;
 use crate::flow::action::Action;
 use crate::flow::desired::{Host, HostError};
@@ -29,7 +29,9 @@ pub struct Part<'a> {
     /// What was said last of its services, or of the one.
     pub rows: Vec<&'a ServiceRow>,
     /// Its actions.
-    pub entries: Vec<Entry>,
+    pub entries: &'a [Entry],
+    /// The end of the output of what runs or was done last.
+    pub outputs: Vec<(&'a Entry, String)>,
     /// What changed lately, newest first.
     pub events: Vec<Shown>,
     /// The time.
@@ -58,6 +60,10 @@ pub fn markdown(part: &Part<'_>) -> String {
         part.events.iter().map(|e| event_line(e, false)),
         "Nothing.",
     );
+    text.extend(part.outputs.iter().map(|(entry, output)| {
+        let title = format!("Last lines of {}, which is {}", entry.action.id, entry.state);
+        format!("{}\n", literal(&title, output.lines()))
+    }));
     let desired = part.host.map_or(Vec::new(), |host| desired::of(host, *service));
     text += &section("Desired state", desired, "Nobody desires it.");
     let (target, request) = match service {

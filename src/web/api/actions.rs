@@ -39,8 +39,8 @@ pub fn list(call: &Call<'_>) -> Answer {
     let after = cursor.as_deref().map(parse_cursor).transpose()?;
     let states = if states.is_empty() { State::ALL.to_vec() } else { states };
     let mut places = Vec::new();
-    let found = |read: Result<Entry, _>| places.extend(read.ok().as_ref().map(position));
-    actions::each(&call.app.root, &states, found).map_err(|e| Refusal::new(503, e.to_string()))?;
+    let mut found = |read: Result<Entry, _>| places.extend(read.ok().as_ref().map(position));
+    actions::each(&call.app.root, &states, &mut found).map_err(|e| Refusal::new(503, e.to_string()))?;
     sort::by(&mut places, Ord::cmp);
     places.dedup();
     let start = after.map_or(0, |after| places.partition_point(|p| *p <= after));
@@ -163,7 +163,7 @@ pub fn approve(call: &Call<'_>) -> Answer {
 pub fn reject(call: &Call<'_>) -> Answer {
     let entry = known(call)?;
     let Rejection { reason } = body(call)?;
-    reject_one(call, &entry.action.id, reason.as_deref().unwrap_or_default())?;
+    reject_one(call, &entry.action.id, reason.as_deref().unwrap_or_default(), None)?;
     let state = State::Rejected;
     Ok(Response::json(200, &json!({ "id": entry.action.id, "state": state })))
 }
@@ -188,24 +188,22 @@ pub fn approve_one(
     note: Option<&str>,
 ) -> Result<String, Refusal> {
     let app = call.app;
-    decidable(call)?;
     let desired = app.cx.desired()?;
     let asked = asked(call, note)?;
     let plan = commands::approve::approve(&app.cx, &app.root, &desired, id, digest, &asked).map_err(refused)?;
     Ok(plan.digest)
 }
 
-/// Rejects one action in the name of who asks; a rejection needs a reason.
-pub fn reject_one(call: &Call<'_>, id: &ActionId, reason: &str) -> Result<(), Refusal> {
+/// Rejects one action in the name of who asks, only with the plan of the digest, where there is one; a rejection needs
+/// a reason.
+pub fn reject_one(call: &Call<'_>, id: &ActionId, reason: &str, digest: Option<&str>) -> Result<(), Refusal> {
     if reason.trim().is_empty() {
         return Err(Refusal::new(400, "a rejection needs a `reason`").advise("say why: the next person reads it"));
     }
-    decidable(call)?;
-    commands::reject::reject(&call.app.root, id, &asked(call, Some(reason))?).map_err(refused)
-}
-
-fn decidable(call: &Call<'_>) -> Result<(), Refusal> {
-    commands::queue::refuse_mirror(&call.app.root).map_err(|e| Refusal { status: 409, ..Refusal::from(e) })
+    let app = call.app;
+    let desired = app.cx.desired()?;
+    let asked = asked(call, Some(reason))?;
+    commands::reject::reject(&app.cx, &app.root, &desired, id, digest, &asked).map_err(refused)
 }
 
 fn asked(call: &Call<'_>, note: Option<&str>) -> Result<Asked, Refusal> {

@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 
 use super::Answer;
 use super::share::{MAX_LINE, Share};
+use super::sizes::Sizes;
 use crate::flow::action::Via;
 use crate::flow::event;
+use crate::flow::intake::TOLERANCE_MS;
 use crate::flow::time::Stamp;
 use crate::store::audit;
 use crate::store::batches::{self, Batch};
@@ -20,8 +22,6 @@ use crate::web::lock;
 use crate::web::message::{Head, Refusal, Response};
 use crate::web::routes::Call;
 
-/// For how long the size of `events/` is believed.
-const SIZE_AGE_MS: i64 = 10_000;
 /// How many bad lines the answer names: a batch of nothing else must not become an answer of many times its size.
 const NAMED: usize = 1000;
 /// How many foreign batches of one token the audit log tells of in an hour; one more line says that it stops.
@@ -31,40 +31,11 @@ const HOUR_MS: i64 = 3_600_000;
 /// What is kept of batches between requests.
 #[derive(Default)]
 pub struct Spool {
-    sizes: Mutex<Option<Sizes>>,
+    sizes: Mutex<Sizes>,
     foreign: Mutex<HashMap<String, (Stamp, u32)>>,
-    /// By token, each with a lock of its own: who sends much keeps nobody else waiting.
+    /// By token, each with a lock of its own, held while a batch is taken: who sends much keeps nobody else waiting, and
+    /// a batch that is sent twice at once is written once.
     shares: Mutex<HashMap<String, Arc<Mutex<Option<Share>>>>>,
-}
-
-/// How much `events/` holds, as it was last measured, with what came since.
-struct Sizes {
-    at: Stamp,
-    all: u64,
-    /// By the name of the file without its ending.
-    of_source: HashMap<String, u64>,
-}
-
-impl Sizes {
-    fn measure(root: &Root, at: Stamp) -> Self {
-        let (mut all, mut of_source) = (0, HashMap::new());
-        for entry in walkdir::WalkDir::new(root.events()).into_iter().filter_map(Result::ok) {
-            let Some(size) = entry.metadata().ok().filter(|m| m.is_file()).map(|m| m.len()) else { continue };
-            let name = entry.file_name().to_string_lossy();
-            all += size;
-            *of_source.entry(name.split(".jsonl").next().unwrap_or_default().to_owned()).or_default() += size;
-        }
-        Self { at, all, of_source }
-    }
-
-    /// Returns how much is of one source: its file, and those with a number behind its name.
-    fn of(&self, source: &str) -> u64 {
-        let is_its = |stem: &str| match stem.strip_prefix(source) {
-            Some(rest) => rest.is_empty() || rest.strip_prefix('.').is_some_and(|n| n.parse::<u32>().is_ok()),
-            None => false,
-        };
-        self.of_source.iter().filter(|(stem, _)| is_its(stem)).map(|(_, size)| size).sum()
-    }
 }
 
 /// Whether there is room for a batch.
@@ -80,18 +51,16 @@ impl Spool {
     /// that has gone wild does not silence them.
     fn take(&self, root: &Root, source: &str, bytes: u64, quota: u64, now: Stamp) -> Room {
         let mut sizes = lock(&self.sizes);
-        let fresh = sizes.take().filter(|s| (0..SIZE_AGE_MS).contains(&now.since(s.at)));
-        let sizes = sizes.insert(fresh.unwrap_or_else(|| Sizes::measure(root, now)));
+        sizes.bring_up(root, now);
         let own = sizes.of(source);
-        let others = sizes.all.saturating_sub(own);
-        if sizes.all.saturating_add(bytes) > quota {
+        let others = sizes.all().saturating_sub(own);
+        if sizes.all().saturating_add(bytes) > quota {
             return Room::None;
         }
         if own.saturating_add(bytes) > quota.saturating_sub(others) / 2 {
             return Room::NotForYou;
         }
-        sizes.all += bytes;
-        *sizes.of_source.entry(source.to_owned()).or_default() += bytes;
+        sizes.add(source, bytes);
         Room::Enough
     }
 
@@ -112,13 +81,21 @@ impl Spool {
             _ => None,
         }
     }
+}
 
+/// The lines of a batch: those that count, and the first of those that do not.
+#[derive(Default)]
+struct Sorted {
+    accepted: Vec<String>,
+    rejected: Vec<Value>,
+    rejected_total: u64,
+    /// Bytes of those that count later.
+    ahead: usize,
+}
+
+impl Sorted {
     /// Sorts the lines of a batch. One node that is not the token's makes all of it count for nothing.
-    fn sort(&self, root: &Root, who: &Who, body: &[u8], now: Stamp) -> Result<Sorted, Foreign> {
-        let own = lock(&self.shares).entry(who.name.clone()).or_default().clone();
-        let mut share = lock(&own);
-        let known = share.take().filter(|share| share.is_of(&who.nodes, now));
-        let share = share.insert(known.unwrap_or_else(|| Share::read(root, &who.nodes, now)));
+    fn of(share: &mut Share, who: &Who, body: &[u8], now: Stamp) -> Result<Sorted, Foreign> {
         let mut sorted = Sorted::default();
         for (i, line) in body.split(|b| *b == b'\n').enumerate() {
             let line = line.trim_ascii();
@@ -134,7 +111,10 @@ impl Spool {
                     return Err(Foreign { line: i + 1, node: event.node.into_owned() });
                 }
                 Ok(event) => match share.take(&event, line) {
-                    Ok(()) => sorted.accepted.push(String::from_utf8_lossy(line).into_owned()),
+                    Ok(()) => {
+                        sorted.ahead += if event.ts.since(now) > TOLERANCE_MS { line.len() } else { 0 };
+                        sorted.accepted.push(String::from_utf8_lossy(line).into_owned());
+                    }
                     Err(e) => sorted.reject(i + 1, &e.to_string()),
                 },
                 Err(e) => sorted.reject(i + 1, &e.to_string()),
@@ -142,17 +122,7 @@ impl Spool {
         }
         Ok(sorted)
     }
-}
 
-/// The lines of a batch: those that count, and the first of those that do not.
-#[derive(Default)]
-struct Sorted {
-    accepted: Vec<String>,
-    rejected: Vec<Value>,
-    rejected_total: u64,
-}
-
-impl Sorted {
     fn reject(&mut self, line: usize, cause: &str) {
         self.rejected_total += 1;
         if self.rejected.len() < NAMED {
@@ -172,8 +142,12 @@ pub fn receive(call: &Call<'_>) -> Answer {
     let who = call.who.as_ref().ok_or_else(|| Refusal::new(401, "sending events needs a token"))?;
     let (app, body) = (call.app, call.request.body.as_slice());
     let key = key(&call.request.head)?;
-    let sorted = app.spool.sort(&app.root, who, body, call.now).map_err(|found| foreign(call, who, &found))?;
-    let Sorted { accepted, rejected, rejected_total } = sorted;
+    let own = lock(&app.spool.shares).entry(who.name.clone()).or_default().clone();
+    let mut own = lock(&own);
+    let known = own.take().filter(|share| share.is_of(&who.nodes, call.now));
+    let share = own.insert(known.unwrap_or_else(|| Share::read(&app.root, &who.nodes, call.now)));
+    let sorted = Sorted::of(share, who, body, call.now).map_err(|found| foreign(call, who, &found))?;
+    let Sorted { accepted, rejected, rejected_total, ahead } = sorted;
     let answer = json!({ "accepted": accepted.len(), "rejected": rejected, "rejected_total": rejected_total });
     match key.map_or(Batch::New, |key| batches::look_up(&app.root, &who.name, key, body)) {
         Batch::New => {}
@@ -182,6 +156,10 @@ pub fn receive(call: &Call<'_>) -> Answer {
             return Err(Refusal::new(409, "this Idempotency-Key was used for another batch")
                 .advise("give each batch a key of its own, the hash of its lines for one"));
         }
+    }
+    if !share.take_ahead(ahead, call.now) {
+        let detail = format!("too many events of {} are ahead of their time: more are taken within an hour", who.name);
+        return Err(Refusal::new(429, detail).advise("set the clock of the node"));
     }
     let bytes = accepted.iter().map(|l| l.len() as u64 + 1).sum();
     if bytes > 0 {

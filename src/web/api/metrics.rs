@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Answer;
 use crate::commands;
-use crate::flow::status::Summary;
+use crate::flow::status::{NodeStanding, Summary};
 use crate::web::message::Response;
 use crate::web::routes::Call;
 
@@ -54,12 +54,15 @@ fn text(summary: &Summary) -> String {
     }
     let mut nodes = Family::gauge(out, "hlctl_nodes", "Nodes by state.");
     let counts = &summary.nodes;
+    let standing = |standing| summary.node_lines.iter().filter(|line| line.standing == standing).count();
     for (state, n) in [
         ("healthy", counts.healthy),
         ("disk_full", counts.unhealthy),
         ("never_heard", counts.missing),
         ("silent", counts.silent),
         ("unmanaged", counts.unmanaged),
+        ("broken", standing(NodeStanding::Broken)),
+        ("unwatched", standing(NodeStanding::Unwatched)),
     ] {
         nodes.sample(&[("state", state)], n);
     }

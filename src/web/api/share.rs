@@ -17,6 +17,10 @@ const MAX_SERVICES: usize = 1000;
 const MAX_BYTES: usize = 4 << 20;
 /// For how long a service is counted of which the world shows nothing: removed, or from the future.
 const REMEMBERED_MS: i64 = 24 * 3_600_000;
+/// Most bytes in an hour of events whose time has not come. Only so much of them is kept at hand; for the rest the
+/// whole log is read again when they are due, and a flood of them would make each pass do that.
+const MAX_AHEAD: usize = 1 << 20;
+const HOUR_MS: i64 = 3_600_000;
 
 /// Why a line would make the world too large.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,12 +40,15 @@ pub struct Share {
     /// By node and service, the length of the longest that may be known of it.
     services: HashMap<String, usize>,
     bytes: usize,
+    /// Since when, and how many bytes of events whose time had not come.
+    ahead: (Stamp, usize),
 }
 
 impl Share {
     /// Reads what the world shows of these nodes; nothing where it cannot be read.
     pub fn read(root: &Root, nodes: &[NodeName], now: Stamp) -> Share {
-        let mut share = Share { nodes: nodes.to_vec(), since: now, services: HashMap::new(), bytes: 0 };
+        let mut share =
+            Share { nodes: nodes.to_vec(), since: now, services: HashMap::new(), bytes: 0, ahead: (now, 0) };
         let rows = world::read_services(root).ok().flatten().map(|world| world.services).unwrap_or_default();
         for row in rows.into_iter().filter(|row| nodes.contains(&row.node)) {
             let length = row.details.get().len() + row.status.len() + row.reason.map_or(0, |reason| reason.len());
@@ -54,6 +61,16 @@ impl Share {
     /// Returns whether it is still to be believed, for a token of these nodes.
     pub fn is_of(&self, nodes: &[NodeName], now: Stamp) -> bool {
         self.nodes == nodes && (0..REMEMBERED_MS).contains(&now.since(self.since))
+    }
+
+    /// Counts a batch that holds so many bytes of events whose time has not come, unless there were too many before.
+    pub fn take_ahead(&mut self, bytes: usize, now: Stamp) -> bool {
+        if !(0..HOUR_MS).contains(&now.since(self.ahead.0)) {
+            self.ahead = (now, 0);
+        }
+        let is_room = bytes == 0 || self.ahead.1 < MAX_AHEAD;
+        self.ahead.1 += if is_room { bytes } else { 0 };
+        is_room
     }
 
     /// Takes room for what a line says, if there is any.
@@ -139,6 +156,17 @@ mod tests {
         assert_eq!(take(&mut share, &long(fit)), Err(Full::Bytes));
         take(&mut share, &line("piha", "s0", "service_healthy", 0)).unwrap();
         assert_eq!(take(&mut share, &long(fit)), Err(Full::Bytes), "the long line may be the newer one");
+    }
+
+    #[test]
+    fn what_is_ahead_of_its_time_has_an_end_each_hour() {
+        let (_dir, root, nodes) = empty();
+        let mut share = Share::read(&root, &nodes, NOW);
+        let mut take = |bytes, seconds: i64| share.take_ahead(bytes, NOW.plus_millis(seconds * 1000));
+        assert!(take(MAX_AHEAD - 1, 0) && take(MAX_AHEAD, 1), "a whole batch, or it would never be taken");
+        assert!(!take(1, 3599) && take(0, 3599));
+        assert!(take(MAX_AHEAD, 3600) && !take(1, 3601));
+        assert!(take(1, -1), "the clock went back");
     }
 
     #[test]

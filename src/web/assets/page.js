@@ -251,10 +251,17 @@
     const later = event.target.open && event.target.querySelector(":scope > .inside > [data-later]");
     if (later) load(later, later.dataset.later);
   }, true);
-  // A page that waits for its form to be answered is not to be changed under it.
-  document.addEventListener("submit", () => { asking = true; setTimeout(() => { asking = false; }, 10000); });
+  // A page that waits for its form to be answered is not to be changed under it, and a form is sent once.
+  const sent = new Set();
+  const rest = () => { asking = false; sent.clear(); };
+  document.addEventListener("submit", (event) => {
+    if (sent.has(event.target)) { event.preventDefault(); return; }
+    sent.add(event.target);
+    asking = true;
+    setTimeout(rest, 10000);
+  });
   document.addEventListener("visibilitychange", refresh);
-  window.addEventListener("pageshow", () => { asking = false; });
+  window.addEventListener("pageshow", rest);
   const log = document.querySelector("[data-log]");
   if (log) log.scrollTop = log.scrollHeight;
   settle();

@@ -8,11 +8,14 @@ use crate::web::lock;
 
 const MAX_CONNECTIONS: usize = 512;
 const MAX_PER_PEER: usize = 64;
-/// The last places, one in so many, are for those who have few: somebody with some addresses does not take them all.
-const RESERVED: usize = 4;
+/// The last places, of few one in four, are for those who have few: somebody with some addresses does not shut the
+/// operator out.
+const RESERVED: usize = 16;
 const FEW: usize = 4;
 /// Descriptors that are kept for files and the pool.
 const RESERVED_FILES: usize = 64;
+/// How many of them have to be left, or those who are idle give theirs back.
+const LAST_FILES: u64 = 16;
 
 /// How many KiB of large answers may be on their way: a client that does not read holds what it asked for.
 const ANSWERS: usize = 8 * 1024;
@@ -32,6 +35,12 @@ fn connections_allowed() -> usize {
     MAX_CONNECTIONS.min(files.saturating_sub(RESERVED_FILES)).max(4)
 }
 
+/// Returns whether hardly any descriptor is left behind this one, the lowest that was free: files need some too.
+pub fn is_among_the_last(descriptor: i32) -> bool {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    limit.is_some_and(|limit| u64::try_from(descriptor).unwrap_or_default() + LAST_FILES >= limit)
+}
+
 /// Who is connected.
 pub struct Census {
     most: usize,
@@ -46,7 +55,7 @@ impl Census {
 
     /// Returns a place for a connection, if there is one.
     pub fn place(&self, peer: IpAddr, trusted: bool) -> Option<Share> {
-        let open = self.most - self.most / RESERVED;
+        let open = self.most - RESERVED.min(self.most / 4);
         self.shares
             .take(peer, 1, |all, own| all < self.most && (trusted || own < if all < open { MAX_PER_PEER } else { FEW }))
     }
@@ -126,11 +135,11 @@ mod tests {
         let one = count(1, 1, false);
         assert_eq!(one.len(), MAX_PER_PEER);
         let twenty = count(100, 20, false);
-        assert_eq!(one.len() + twenty.len(), 384, "the last quarter is not theirs");
+        assert_eq!(one.len() + twenty.len(), 496, "the last sixteen are not theirs");
         let new = count(2, 1, false);
         assert_eq!(new.len(), FEW);
-        assert_eq!(count(3, 1, true).len(), 128 - FEW, "a proxy speaks for many");
-        assert_eq!(census.total(), 384 + FEW, "and those are free again");
+        assert_eq!(count(3, 1, true).len(), RESERVED - FEW, "a proxy speaks for many");
+        assert_eq!(census.total(), 496 + FEW, "and those are free again");
         drop((one, twenty, new));
         assert_eq!((census.total(), lock(&census.shares.0).1.len()), (0, 0));
     }

@@ -11,11 +11,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
+use super::bare;
 use super::heading::Heading;
 use crate::web::lock;
 
 const HEAD_TIME: Duration = Duration::from_secs(10);
 const IDLE_TIME: Duration = Duration::from_secs(15);
+/// How long a connection is left idle where its descriptor is needed.
+const IDLE_ENOUGH: Duration = Duration::from_secs(1);
 /// How long a client may take none of an answer, and how many bytes of a long one it has to take in a second.
 const WRITE_TIME: Duration = Duration::from_secs(30);
 const WRITE_RATE: f64 = 16.0 * 1024.0;
@@ -57,6 +60,11 @@ impl Pace {
         let (heading, ahead) = (Heading::default(), Vec::new());
         let deadline = Some(now + IDLE_TIME);
         Self { phase: Phase::Idle, deadline, is_being_made: false, heading, ahead, body: 0 }
+    }
+
+    /// Returns whether nothing of a request has come for so long that none is on its way.
+    pub fn is_idle(&self, now: Instant) -> bool {
+        self.phase == Phase::Idle && self.deadline.is_some_and(|deadline| deadline + IDLE_ENOUGH <= now + IDLE_TIME)
     }
 
     fn enter(&mut self, phase: Phase, now: Instant) {
@@ -143,6 +151,8 @@ pub struct Guarded {
     stream: TcpStream,
     pace: Arc<Mutex<Pace>>,
     lingered: Option<usize>,
+    /// What is sent in the place of an answer of hyper's own, as far as it is still to go.
+    instead: Vec<u8>,
 }
 
 impl AsyncRead for Guarded {
@@ -158,6 +168,9 @@ impl AsyncRead for Guarded {
 
 impl AsyncWrite for Guarded {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.replaces(bytes) {
+            return self.poll_instead(cx, bytes.len());
+        }
         let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
         if let Poll::Ready(Ok(n)) = polled {
             lock(&self.pace).wrote(n, Instant::now());
@@ -170,6 +183,10 @@ impl AsyncWrite for Guarded {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let first = bytes.first().map_or(&[][..], |part| part);
+        if self.replaces(first) {
+            return self.poll_instead(cx, first.len());
+        }
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
         if let Poll::Ready(Ok(n)) = polled {
             lock(&self.pace).wrote(n, Instant::now());
@@ -212,7 +229,29 @@ impl AsyncWrite for Guarded {
 impl Guarded {
     /// Watches a stream.
     pub fn new(stream: TcpStream, pace: Arc<Mutex<Pace>>) -> Self {
-        Self { stream, pace, lingered: None }
+        Self { stream, pace, lingered: None, instead: Vec::new() }
+    }
+
+    /// Returns whether something else is sent in the place of these bytes.
+    fn replaces(&mut self, bytes: &[u8]) -> bool {
+        let is_own = matches!(lock(&self.pace).phase, Phase::Idle | Phase::Head);
+        if is_own && self.instead.is_empty() {
+            self.instead = bare::in_place_of(bytes).unwrap_or_default();
+        }
+        !self.instead.is_empty()
+    }
+
+    /// Sends it to its end; hyper hears that its bytes are gone.
+    fn poll_instead(&mut self, cx: &mut Context<'_>, bytes: usize) -> Poll<io::Result<usize>> {
+        while !self.instead.is_empty() {
+            let sent = std::task::ready!(Pin::new(&mut self.stream).poll_write(cx, &self.instead))?;
+            if sent == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.instead.drain(..sent);
+            lock(&self.pace).wrote(sent, Instant::now());
+        }
+        Poll::Ready(Ok(bytes))
     }
 }
 

@@ -11,6 +11,9 @@ const BARS: i64 = 48;
 /// How many changes are listed.
 const LISTED: usize = 12;
 
+/// What is said instead of a day that is still being read.
+const UNREAD: &str = "the last day is being read";
+
 /// A time that a strip shows.
 #[derive(Debug, Clone, Copy)]
 pub struct Span {
@@ -106,8 +109,9 @@ pub fn strip(changes: &[Change], now: Stamp, over: Span) -> Value {
     context! { bars => drawn, words => bars.words, width => BARS * 10, begin => over.begin }
 }
 
-/// Returns a strip of the last day in few bytes: a line for each meaning, which the stylesheet cuts into bars.
-pub fn line(marks: &[Mark], now: Stamp) -> Value {
+/// Returns a strip of the last day in few bytes: a line for each meaning, which the stylesheet cuts into bars. What was
+/// not read yet is said to be so.
+pub fn line(marks: &[Mark], now: Stamp, is_unread: bool) -> Value {
     let bars = bars(marks.iter().copied(), now, Span::DAY);
     let path = |wanted: Option<bool>| {
         let mut path = String::new();
@@ -118,7 +122,7 @@ pub fn line(marks: &[Mark], now: Stamp) -> Value {
         }
         path
     };
-    context! { good => path(Some(true)), bad => path(Some(false)), quiet => path(None), words => bars.words }
+    context! { good => path(Some(true)), bad => path(Some(false)), quiet => path(None), words => if is_unread { UNREAD.into() } else { bars.words } }
 }
 
 /// Returns the newest changes, the newest first.
@@ -160,12 +164,13 @@ mod tests {
     #[test]
     fn nothing_heard_is_said_and_drawn_as_such() {
         assert_eq!(bars([].into_iter(), at(0), Span::WEEK).words, "nothing was heard in the last week");
-        let line = line(&marks(&[(-130, Some(true)), (-70, None), (9, Some(false))]), at(0));
+        let line = line(&marks(&[(-130, Some(true)), (-70, None), (9, Some(false))]), at(0), false);
         let path = |tone: &str| line.get_attr(tone).unwrap().to_string();
         assert_eq!(
             (path("good"), path("bad"), path("quiet")),
             ("M43 2h2".into(), String::new(), "M0 2h43M45 2h3".into())
         );
         assert_eq!(path("words"), "healthy all of the last day");
+        assert_eq!(super::line(&[], at(0), true).get_attr("words").unwrap().to_string(), UNREAD);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use minijinja::{Value, context};
 
+use super::records::Records;
 use super::{Answer, Page, below_root, clean, may_decide, maybe_stamp, plan, render, stamp, state, state_tone, words};
 use crate::cli;
 use crate::commands;
@@ -41,33 +42,32 @@ pub fn plans(call: &Call<'_>, desired: &Desired) -> Result<Plans, Refusal> {
 /// Returns the pending actions: what disturbs least and was asked first comes first.
 pub fn most_urgent_first(entries: &[Entry]) -> Vec<&Entry> {
     let mut pending: Vec<&Entry> = entries.iter().filter(|e| e.state == State::Pending).collect();
-    sort::by_key(&mut pending, |e| (e.action.kind != ActionType::ContainerRestart, e.since()));
+    sort::by_key(&mut pending, |e| (e.action.kind != ActionType::ContainerRestart, e.since(), e.action.id.clone()));
     pending
 }
 
 /// Returns the list.
 pub fn actions(call: &Call<'_>) -> Answer {
     let (desired, summary) = state(call)?;
-    let listing = actions::list(&call.app.root, &State::ALL).map_err(|e| Refusal::new(503, e.to_string()))?;
+    let records = Records::newest(call, SHOWN, &|_| true)?;
     let wanted = call.request.head.queries("state").into_iter().next().and_then(|s| s.parse::<State>().ok());
     let plans = plans(call, &desired)?;
     let several = may_decide(call) && call.request.head.query.starts_with("several");
     let mut groups = Vec::new();
     for state in State::ALL.into_iter().filter(|s| wanted.is_none_or(|w| w == *s)) {
-        let mut entries: Vec<&Entry> = listing.entries.iter().filter(|e| e.state == state).collect();
-        let all = entries.len();
-        Entry::newest_first(&mut entries);
+        let entries = records.entries.iter().filter(|e| e.state == state);
+        let all = records.counts.iter().find(|(of, _)| *of == state).map_or(0, |(_, count)| *count);
         let rows: Vec<Value> = match state {
             State::Pending => {
-                let all = most_urgent_first(&listing.entries).into_iter().enumerate();
+                let all = most_urgent_first(&records.entries).into_iter().enumerate();
                 all.map(|(n, e)| pending_row(call, &summary, e, &plans, !several && n >= INLINE)).collect()
             }
-            _ => entries.iter().take(SHOWN).map(|e| line(call, e)).collect(),
+            _ => entries.take(SHOWN).map(|e| line(call, e)).collect(),
         };
         let more = all - rows.len();
         groups.push(context! { state => state.as_str(), tone => state_tone(state), all, more, rows });
     }
-    let invalid: Vec<String> = listing.invalid.iter().map(|i| below_root(call, &i.to_string())).collect();
+    let invalid: Vec<String> = records.invalid.iter().map(|i| below_root(call, &i.to_string())).collect();
     let (wanted, states) = (wanted.map(State::as_str), State::ALL.map(State::as_str));
     let own = context! { groups, invalid, several, wanted, states };
     let page = Page { template: "actions.html", name: "actions", digest: Some(String::new()) };
@@ -119,7 +119,16 @@ pub fn pending_row(call: &Call<'_>, summary: &Summary, entry: &Entry, plans: &Pl
         attempt => action.attempt, since => maybe_stamp(entry.since(), call.now),
         lasts => lasts(summary, action, call.now), hints => action.hints.iter().map(|h| clean(h)).collect::<Vec<_>>(),
         plan => planned.and_then(|p| plan::planned(p, call.now)), later,
-        error => planned.and_then(|p| p.error.as_deref()).map(clean),
+        error => planned.and_then(|p| p.error.as_deref()).map(clean), after => after_no(call, action),
+    }
+}
+
+/// Says what follows a rejection.
+fn after_no(call: &Call<'_>, action: &Action) -> String {
+    let hold = span(i64::try_from(call.app.config.reject_hold.as_millis()).unwrap_or(i64::MAX));
+    match &action.drift {
+        Some(_) => format!("Rejected, it is not queued again until what is wrong was gone once, or {hold} are over."),
+        None => "Rejected, it ends here: nothing is run.".into(),
     }
 }
 
@@ -184,7 +193,7 @@ pub fn action(call: &Call<'_>) -> Answer {
         detected => maybe_stamp(action.drift.as_ref().and_then(|d| d.detected_at), call.now),
         hints => action.hints.iter().map(|h| clean(h)).collect::<Vec<_>>(),
         plan => shown, fetches => action.kind == ActionType::Redeploy, error => planned.as_ref().and_then(|p| p.error.as_deref()).map(clean),
-        pinned => planned.as_ref().and_then(|p| p.pinned.as_deref()).map(clean), history,
+        pinned => planned.as_ref().and_then(|p| p.pinned.as_deref()).map(clean), history, after => after_no(call, action),
         by_hand => entry.standing.by_hand, older => actions::older(&call.app.root, &action.id),
         result => outcome(&entry), log, live => matches!(entry.state, State::Approved | State::Running),
     };
@@ -224,7 +233,8 @@ fn no_plan() -> Refusal {
 /// The reject button.
 pub fn reject(call: &Call<'_>) -> Answer {
     let entry = known(call)?;
-    reject_one(call, &entry.action.id, &call.request.field("reason").unwrap_or_default())?;
+    let (reason, digest) = (call.request.field("reason").unwrap_or_default(), call.request.field("digest"));
+    reject_one(call, &entry.action.id, &reason, digest.as_deref())?;
     Ok(to_action(call, &entry))
 }
 

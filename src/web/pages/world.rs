@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use minijinja::{Value, context};
 
 use super::history::{self, Change, Mark, Span};
+use super::records::Records;
 use super::{Answer, Page, below_root, clean, maybe_stamp, render, state, words};
 use crate::commands;
 use crate::fail::Advised;
 use crate::flow::desired::{Desired, HostError};
-use crate::flow::lifecycle::State;
 use crate::flow::name::{NodeName, ServiceName};
 use crate::flow::sort;
 use crate::flow::status::{NodeLine, NodeStanding, Summary};
@@ -19,6 +19,9 @@ use crate::store;
 use crate::web::message::Refusal;
 use crate::web::past::{self, Days};
 use crate::web::routes::Call;
+
+/// How many actions the page of a service shows.
+const ACTIONS: usize = 10;
 
 fn world_of(call: &Call<'_>, desired: &Desired) -> Result<(Services, Nodes), Refusal> {
     let (services, nodes) = store::world::read_both(&call.app.root).advised()?;
@@ -75,26 +78,26 @@ fn silence(call: &Call<'_>, line: Option<&NodeLine>) -> Option<Mark> {
 }
 
 /// Returns the strip of a service's last day.
-fn day(call: &Call<'_>, days: &mut Days, line: &NodeLine, name: &ServiceName, row: Option<&ServiceRow>) -> Value {
-    let mut marks = days.remove(&(line.node.clone(), name.clone())).unwrap_or_default();
+fn day(call: &Call<'_>, days: &Days<'_>, line: &NodeLine, name: &ServiceName, row: Option<&ServiceRow>) -> Value {
+    let mut marks = days.of(&line.node, name);
     marks.extend(row.map(past::of_row).unwrap_or_default());
     marks.extend(silence(call, Some(line)));
     sort::by(&mut marks, Ord::cmp);
-    history::line(&marks, call.now)
+    history::line(&marks, call.now, days.are_unread)
 }
 
 /// Returns the nodes as cards.
 pub fn node_cards(call: &Call<'_>, desired: &Desired, summary: &Summary) -> Result<Vec<Value>, Refusal> {
     let world = world_of(call, desired)?;
-    let mut days = call.app.pasts.all(&call.app.root, desired, call.now);
-    Ok(summary.node_lines.iter().map(|line| card(call, desired, &world, &mut days, line)).collect())
+    let days = call.app.days.days(&call.app.root, desired, call.now);
+    Ok(summary.node_lines.iter().map(|line| card(call, desired, &world, &days, line)).collect())
 }
 
 fn card(
     call: &Call<'_>,
     desired: &Desired,
     (rows, nodes): &(Services, Nodes),
-    days: &mut Days,
+    days: &Days<'_>,
     line: &NodeLine,
 ) -> Value {
     let row = nodes.get(line.node.as_str());
@@ -134,7 +137,7 @@ pub fn nodes(call: &Call<'_>) -> Answer {
 pub fn services(call: &Call<'_>) -> Answer {
     let (desired, summary) = state(call)?;
     let (services, _) = world_of(call, &desired)?;
-    let mut days = call.app.pasts.all(&call.app.root, &desired, call.now);
+    let days = call.app.days.days(&call.app.root, &desired, call.now);
     let mut rows = Vec::new();
     for line in &summary.node_lines {
         for (name, _, well) in &line.services {
@@ -142,7 +145,7 @@ pub fn services(call: &Call<'_>) -> Answer {
             let look = Look::new(call, Some(line), row, *well);
             let own = context! {
                 node => line.node.as_str(), service => name.as_str(), words => look.words, tone => look.tone,
-                heard => maybe_stamp(look.unheard, call.now), day => day(call, &mut days, line, name, row),
+                heard => maybe_stamp(look.unheard, call.now), day => day(call, &days, line, name, row),
                 at => maybe_stamp(row.map(|r| r.last_event), call.now),
                 healthy_at => maybe_stamp(row.and_then(|r| r.last_healthy), call.now),
             };
@@ -194,14 +197,13 @@ pub fn service(call: &Call<'_>) -> Answer {
     let summary = commands::status::of(&call.app.cx, &desired)?;
     let line = summary.node_lines.iter().find(|l| l.node == node);
     let look = Look::new(call, line, row, row.is_some_and(ServiceRow::is_healthy));
-    let (mut past, cut) = call.app.pasts.single(&call.app.root, &desired, &node, &service, call.now);
+    let told = call.app.weeks.told(&call.app.root, &desired, &node, &service, call.now);
+    let mut past = told.changes.to_vec();
     let quiet = |mark| Change { mark, words: format!("not heard of: {node} is silent") };
     past.extend(silence(call, line).map(quiet));
     sort::by(&mut past, Ord::cmp);
     let drift = summary.drift.iter().find(|d| d.node == node && d.service.as_ref() == Some(&service));
-    let mut others: Vec<_> =
-        store::actions::list(&call.app.root, &State::ALL).map_err(|e| Refusal::new(503, e.to_string()))?.entries;
-    others.retain(|e| e.action.is_about(&node, Some(&service)));
+    let mut others = Records::newest(call, ACTIONS, &|e| e.action.is_about(&node, Some(&service)))?.entries;
     sort::by_key(&mut others, |e| std::cmp::Reverse(e.since()));
     let status = row.map_or(if broken.is_some() { "unknown" } else { "missing" }.into(), |r| clean(&r.status));
     let own = context! {
@@ -216,11 +218,13 @@ pub fn service(call: &Call<'_>) -> Answer {
         why => drift.map(|d| clean(&d.why)).or_else(|| broken.map(|b| why_unknown(call, b))), action => drift.and_then(|d| d.action.as_deref()),
         deed => others.iter().find(|e| drift.is_some_and(|d| d.action.as_deref() == Some(e.action.id.as_str()))).map(|e| super::queue::deed(&e.action)),
         held => drift.and_then(|d| d.held_by.as_deref()).map(clean),
+        until => maybe_stamp(drift.and_then(|d| d.held_until), call.now),
         runtime => wanted.map(|w| format!("{:?}", w.settings.runtime).to_lowercase()),
         monitor => wanted.is_some_and(|w| w.settings.monitor), desired => wanted.is_some(),
         nobody => if broken.is_some() { "nobody knows" } else { "by nobody" },
-        day => history::strip(&past, call.now, Span::DAY), week => history::strip(&past, call.now, Span::WEEK), cut,
-        events => history::newest(&past, call.now), actions => others.iter().take(10).map(|e| super::queue::line(call, e)).collect::<Vec<_>>(),
+        day => history::strip(&past, call.now, Span::DAY), week => history::strip(&past, call.now, Span::WEEK),
+        cut => told.is_cut, unread => told.is_unread,
+        events => history::newest(&past, call.now), actions => others.iter().take(ACTIONS).map(|e| super::queue::line(call, e)).collect::<Vec<_>>(),
     };
     let page =
         Page { template: "service.html", name: "service", digest: Some(format!("?node={node}&service={service}")) };

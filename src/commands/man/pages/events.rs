@@ -12,7 +12,8 @@ const AGENT: Page = Page {
          `monitor: false` are not looked at. NODE is this machine's name among the nodes (`--node`, `HLCTL_NODE`, else the \
          host name, also as an alias).",
         "Compose: the containers of the project, found by its folder, its `project:` or its usual name, or those that \
-         `containers:` names, must run; one that ended with 0 may rest beside one that runs. Without a `check:`, the engine's \
+         `containers:` names, must run; beside one that runs, one that ended with 0 may rest, unless it is named or its restart policy is \
+         `always` or `unless-stopped`. Without a `check:`, the engine's \
          health check counts too. Systemd: the unit must be active; one that runs once must have ended well. A container or \
          unit that its engine restarts twice within ten minutes is not running, until a person restarts it or it has stayed \
          up for two minutes, and twice as long as between its restarts. Swarm: each service of the stack must have its \

@@ -13,15 +13,17 @@ pub const PAGES: &[Page] = &[
             "Requests are answered only under an IP address, `localhost` or a name of `serve: allowed_hosts`, so that no \
              foreign page can make its own name point here. Behind a proxy, give the proxy's address in \
              `serve: trusted_proxies`, or the audit log names the proxy for every decision. TLS is the proxy's part.",
-            "Errors of the API are problem documents (RFC 9457). `/api/v1/openapi.json` describes it, `/metrics` is for \
+            "Errors of the API are problem documents (RFC 9457), and so are those of requests whose head cannot be read. `/api/v1/openapi.json` describes it, `/metrics` is for \
              Prometheus. Settings are read at the start: restart it after a change of `config.yaml`.",
             "What the pages and the API show to everybody is kept until the kernel tells of a change, for a second at the \
              most; on a network file system, changes of other machines are seen after that second.",
-            "Of 512 connections an address that is no trusted proxy gets 64, and of the last 128 only 4. Outputs are read \
+            "Of 512 connections an address that is no trusted proxy gets 64, and of the last 16 only 4; where descriptors are \
+             used up, connections that have idled for a second are closed. Outputs are read \
              as they are sent. Other large answers that their readers leave lying are limited to 8 MiB together; 2 MiB of \
              these are kept for who shows a token, and strangers get 2 MiB an address: beyond that, 429 says when to come \
              again. An answer has to be taken at 16 KiB a second, after 30 seconds of grace. After ten wrong tokens in a \
-             minute an address gets 429 for more of them; a right one is let in all the same.",
+             minute an address gets 429 for more of them; a right one is let in all the same. The audit log \
+             gets one line a minute of them an address, with how many there were besides.",
             "Of events that agents send, lines of more than 16 KiB are not taken, and none about a new service where the \
              token's nodes have 1,000 of them, or 4 MiB of words about them; hlctl-files(5) has the details.",
             "Under systemd it takes its socket from the manager, says when it is ready and gives signs of life. SIGTERM \
