@@ -1,4 +1,4 @@
-//! The same server seen by other people's programs: promtool, and nginx before it.
+//! The same server seen by other people's programs: promtool, curl, and nginx before it.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -43,6 +43,49 @@ fn prometheus_reads_the_metrics_without_a_complaint() {
             metrics.body
         );
     }
+}
+
+#[test]
+fn curl_gets_an_answer_to_whatever_it_asks_oddly() {
+    if !needs::program("curl") {
+        return;
+    }
+    let server = Server::with_web("");
+    let large = server.home.path().join("large");
+    std::fs::write(&large, vec![b'a'; 64 * 1024 + 1]).unwrap();
+    let large = format!("@{}", large.display());
+    let [page, health, summary, login, above] = ["/", "/healthz", "/summary", "/login", "/../../etc/passwd"]
+        .map(|path| format!("http://{}{path}", server.address));
+    let websocket = ["-H", "Connection: Upgrade", "-H", "Upgrade: websocket", "-H", "Sec-WebSocket-Version: 13"];
+    // What curl is told, and the status and how many connections it made for each of its requests.
+    let oddities: [(&[&str], &str); 19] = [
+        (&["-I", &page], "200 1"),
+        (&["-X", "BREW", &page], "405 1"),
+        (&["-0", &health], "200 1"),
+        (&["--http2", &health], "200 1"),
+        (&["--http2-prior-knowledge", &health], "000 1"),
+        (&["--path-as-is", &above], "404 1"),
+        (&["-H", "Expect: 100-continue", "-d", &large, &login], "413 1"),
+        (&["-H", "Transfer-Encoding: chunked", "-d", &large, &login], "413 1"),
+        (&["-H", "Transfer-Encoding: chunked", "-d", "a=b", &login], "400 1"),
+        (&["-F", "a=b", &login], "400 1"),
+        (&["-r", "0-10", &summary], "200 1"),
+        (&["-H", "Range: bytes=-99999999999999999999", &summary], "200 1"),
+        (&["-H", "If-None-Match: *", &summary], "304 1"),
+        (&["-H", "Host:", &page], "400 1"),
+        (&["--request-target", "http://evil.example/summary", &summary], "421 1"),
+        (&["-X", "OPTIONS", "--request-target", "*", &page], "404 1"),
+        (&["--haproxy-protocol", &page], "400 1"),
+        (&["-o", "/dev/null", &health, "-o", "/dev/null", &health], "200 1 200 0"),
+        (&[&websocket[..], &[&page]].concat(), "200 1"),
+    ];
+    for (args, want) in oddities {
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "-o", "/dev/null", "-m", "20", "-w", "%{http_code} %{num_connects} "]).args(args);
+        let out = curl.output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&out.stdout).trim(), want, "{args:?}: {out:?}");
+    }
+    assert_eq!(server.get("/healthz").status, 200);
 }
 
 /// Returns what the README has between two marks.
