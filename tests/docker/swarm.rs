@@ -49,6 +49,13 @@ fn a_stack_is_deployed_restarted_and_its_replicas_are_its_health() {
     let done = lab.act("redeploy");
     assert_eq!(done["state"], "completed", "{done} {}", lab.log("redeploy"));
     assert!(done["result"]["facts"]["verified"].is_string(), "{done}");
+    let agent_tells = || {
+        let report = lab.json(&["agent", "--node", "box"]);
+        let events = report["events"].as_array().unwrap().clone();
+        let mut of_service = events.iter().filter(|e| e["service"] == lab.service.as_str());
+        of_service.next().unwrap_or_else(|| panic!("{report}"))["type"].clone()
+    };
+    assert_eq!(agent_tells(), "service_healthy");
     let service = format!("{}_web", lab.service);
     let forced = || lab.docker(&["service", "inspect", "--format", "{{.Spec.TaskTemplate.ForceUpdate}}", &service]);
     let before = forced();
@@ -61,4 +68,7 @@ fn a_stack_is_deployed_restarted_and_its_replicas_are_its_health() {
     assert_eq!(done["result"]["reason"], "not_healthy_after", "{done}");
     assert!(done["result"]["message"].as_str().unwrap().contains("replicas"), "{done}");
     lab.docker(&["stack", "rm", &lab.service]);
+    // One look is not believed.
+    lab.hlctl_ok(&["agent", "--node", "box"]);
+    assert_eq!(agent_tells(), "service_removed");
 }
