@@ -52,7 +52,7 @@ fn a_stopped_container_is_healthy_again_in_at_most_three_taps() {
     let (_serve, address) = Serve::start(&lab);
     let Some(browser) = Browser::start(Screen::PHONE, address) else { return };
     browser.log_in(lab.hlctl_ok(&["token", "add", "oskar"]).trim());
-    browser.wait_for("h1", "all quiet");
+    browser.wait_for("h1", "All quiet");
 
     lab.compose(&["stop", "-t", "1"]);
     probe(&lab);
@@ -75,7 +75,7 @@ fn a_stopped_container_is_healthy_again_in_at_most_three_taps() {
     assert_eq!(lab.version(), "one", "the container runs");
     probe(&lab);
     browser.go("/");
-    browser.wait_for("h1", "all quiet");
+    browser.wait_for("h1", "All quiet");
     browser.keep_picture("docker-3-healthy-390-light");
     println!("pictures are in {}", pictures().display());
 }

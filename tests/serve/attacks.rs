@@ -561,8 +561,7 @@ fn descriptors_that_are_used_up_come_back() {
     let used = || std::fs::read_dir(format!("/proc/{}/fd", server.child.id())).unwrap().count();
     assert!(used() >= 40, "descriptors are used up: {}", used());
     let began = Instant::now();
-    // Those who wait to be let in are let in and closed after the others; the unoptimized program has other tests beside it.
-    let time = Duration::from_secs(if is_released() { 10 } else { 30 });
+    let time = Duration::from_secs(10);
     // A page that is made anew each time, of files.
     while server.talk(b"GET /audit HTTP/1.0\r\nHost: localhost\r\n\r\n").status != 200 || used() > 30 {
         assert!(began.elapsed() < time, "it did not recover");

@@ -249,9 +249,10 @@ fn start(mut command: Command) -> (Child, SocketAddr) {
 
 /// Connects from one of this machine's own addresses.
 pub fn connect_from(ip: &str, to: SocketAddr) -> std::io::Result<TcpStream> {
-    use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
     let from = SocketAddr::new(ip.parse::<IpAddr>().unwrap(), 0);
-    let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    // Not for the servers that other tests start meanwhile.
+    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     bind(&socket, &from)?;
     connect(&socket, &to)?;
     let stream = TcpStream::from(socket);
