@@ -3,6 +3,7 @@
 
 pub mod time;
 pub mod sort;
+pub mod words;
 pub mod diff;
 pub mod name;
 pub mod fields;

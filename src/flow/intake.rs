@@ -10,6 +10,7 @@ use super::event::{Event, EventError, parse, parse_bytes};
 use super::fold::{Fold, Place};
 use super::name::NodeName;
 use super::time::Stamp;
+use super::words;
 
 /// How far ahead of the observer's clock an event may be and count at once.
 pub const TOLERANCE_MS: i64 = 5 * 60 * 1000;
@@ -54,10 +55,7 @@ impl Rejects {
         if full && self.newest.first().is_some_and(|r| (r.file.as_str(), r.line) > (file, line)) {
             return;
         }
-        let cause = match cause.char_indices().nth(MAX_CAUSE) {
-            Some((end, _)) => format!("{}…", &cause[..end]),
-            None => cause.to_owned(),
-        };
+        let cause = words::cut(cause, MAX_CAUSE).into_owned();
         // By all of it, causes included: what is kept must not depend on the order of reading.
         let reject = Reject { file: file.to_owned(), line, cause };
         self.newest.insert(self.newest.partition_point(|r| *r <= reject), reject);

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::event::Level;
 use super::name::{NodeName, ServiceName};
 use super::time::Stamp;
+use super::words::cut;
 
 /// The `source` that these events name.
 pub const SOURCE: &str = "agent";
@@ -16,10 +17,7 @@ const MAX_WORDS: usize = 500;
 
 /// Returns words as an event may carry them.
 pub fn shortened(words: &str) -> String {
-    match words.char_indices().nth(MAX_WORDS) {
-        Some((end, _)) => format!("{}…", &words[..end]),
-        None => words.to_owned(),
-    }
+    cut(words, MAX_WORDS).into_owned()
 }
 
 /// An event to be written or sent.

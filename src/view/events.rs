@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::{Style, Tone, clean, json_line};
 use crate::commands::events::Shown;
 use crate::flow::event::Level;
+use crate::flow::words::cut;
 
 /// Longest part of the details that is shown in a column, in characters.
 const DETAILS: usize = 60;
@@ -62,10 +63,7 @@ fn row(event: &Shown) -> ([String; 4], String, Option<Tone>) {
         Level::High => "high".to_owned(),
         Level::Normal => "normal".to_owned(),
     });
-    let details = event.details.as_ref().map(|details| match details.get().char_indices().nth(DETAILS) {
-        Some((end, _)) => format!("{}…", &details.get()[..end]),
-        None => details.get().to_owned(),
-    });
+    let details = event.details.as_ref().map(|details| cut(details.get(), DETAILS).into_owned());
     let source = event.source.as_ref().map(|source| format!("({source})"));
     let what: Vec<String> =
         [event.status.clone(), event.reason.clone(), level, source, details].into_iter().flatten().collect();

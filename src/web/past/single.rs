@@ -8,6 +8,7 @@ use crate::flow::drift::in_words;
 use crate::flow::name::{NodeName, ServiceName};
 use crate::flow::sort;
 use crate::flow::time::{DAY_MS, Stamp};
+use crate::flow::words::cut;
 use crate::store::events::{Look, Recent};
 use crate::store::root::Root;
 use crate::view::clean;
@@ -104,11 +105,7 @@ impl Single {
             if let Some(mark) = mark(event) {
                 let reason = event.reason.as_deref().map_or(String::new(), |r| format!(": {}", in_words(r)));
                 let words = format!("{}{reason}", event.status().unwrap_or("removed"));
-                let words = match words.char_indices().nth(WORDS) {
-                    Some((end, _)) => format!("{}…", &words[..end]),
-                    None => words,
-                };
-                fresh.push(Change { mark, words: clean(&words).into_owned() });
+                fresh.push(Change { mark, words: clean(&cut(&words, WORDS)).into_owned() });
                 if fresh.len() >= 2 * CHANGES {
                     too_many |= settle(&mut fresh, now);
                 }
