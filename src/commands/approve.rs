@@ -93,12 +93,10 @@ pub fn plan_to_pin(desired: &Desired, entry: &Entry, digest: Option<&str>) -> st
         let message = format!("cannot approve {}: the files of {node} cannot be believed: {first}", action.id);
         return Err(NotDone::Refused { message, advice: "mend the host file (`hlctl check`), then approve".into() });
     }
-    let commit = action.commit(entry.state);
-    let plan =
-        reconcile::make_plan(desired, &action.node, action.service.as_ref(), action.kind, commit).map_err(|e| {
-            let message = format!("cannot approve {}: no plan can be made: {e}", action.id);
-            NotDone::Refused { message, advice: "change hosts/, or reject the action".into() }
-        })?;
+    let plan = reconcile::plan_of(desired, action, entry.state).map_err(|e| {
+        let message = format!("cannot approve {}: no plan can be made: {e}", action.id);
+        NotDone::Refused { message, advice: "change hosts/, or reject the action".into() }
+    })?;
     match digest {
         Some(wanted) if wanted != plan.digest => Err(NotDone::Refused {
             message: format!("cannot approve {}: its plan is now {}, not {wanted}", action.id, plan.digest),

@@ -96,13 +96,7 @@ fn make(cx: &Context, desired: &Desired, args: &cli::PlanArgs, with_changes: boo
     }
     let planned = |entry: &Entry| {
         let action = &entry.action;
-        let made = reconcile::make_plan(
-            desired,
-            &action.node,
-            action.service.as_ref(),
-            action.kind,
-            action.commit(entry.state),
-        );
+        let made = reconcile::plan_of(desired, action, entry.state);
         let now = made.as_ref().ok().map(|plan| plan.digest.clone());
         let pinned =
             action.plan_digest.clone().filter(|pin| entry.state == State::Approved && now.as_ref() != Some(pin));

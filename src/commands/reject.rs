@@ -6,7 +6,7 @@ use super::select;
 use crate::cli;
 use crate::context::Context;
 use crate::fail::{Result, usage};
-use crate::flow::action::{Action, ActionId};
+use crate::flow::action::ActionId;
 use crate::flow::desired::Desired;
 use crate::flow::lifecycle::Transition;
 use crate::flow::reconcile;
@@ -62,9 +62,7 @@ pub fn reject(
 ) -> std::result::Result<(), NotDone> {
     let check = |entry: &Entry| {
         let Some(digest) = shown else { return Ok(Changes::default()) };
-        let Action { node, service, kind, .. } = &entry.action;
-        let commit = entry.action.commit(entry.state);
-        let plan = reconcile::make_plan(desired, node, service.as_ref(), *kind, commit);
+        let plan = reconcile::plan_of(desired, &entry.action, entry.state);
         let now = plan.as_ref().map_or("none", |plan| &plan.digest);
         if now == digest {
             return Ok(Changes::default());

@@ -20,7 +20,7 @@ mod new;
 use hold::hold;
 pub use hold::{CLOCK_TOLERANCE_MS, Hold, hold_after};
 use new::new_action;
-pub use new::{New, attempt, make_plan};
+pub use new::{New, attempt, make_plan, plan_of};
 
 /// The newest ended record of an ID outside `history/`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The action that is queued: its attempt, hints and plan.
 
 use super::{Ended, Inputs};
-use crate::flow::action::{ACTION_SCHEMA, ActionId, ActionType, DriftNote, raw};
+use crate::flow::action::{ACTION_SCHEMA, Action, ActionId, ActionType, DriftNote, raw};
 use crate::flow::desired::Desired;
 use crate::flow::drift::{Drift, DriftKind};
 use crate::flow::fields::Fields;
@@ -89,6 +89,11 @@ pub fn attempt(ended: Option<&Ended>) -> (u32, Vec<String>) {
         }
         _ => (1, Vec::new()),
     }
+}
+
+/// Makes the plan of a recorded action, in this state, from the desired state as it is now.
+pub fn plan_of(desired: &Desired, action: &Action, state: State) -> Result<Plan, NoPlan> {
+    make_plan(desired, &action.node, action.service.as_ref(), action.kind, action.commit(state))
 }
 
 /// Makes the plan of an action from the desired state as it is now; with a commit, one that goes to exactly that.
