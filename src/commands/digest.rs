@@ -54,23 +54,29 @@ fn of_all(cx: &Context, desired: &Desired) -> Result<String> {
     let summary = super::status::of(cx, desired)?;
     let entries = super::actions::list(cx, &cli::Actions { state: Vec::new() })?.entries;
     let events = super::events::newest(cx, None, None, EVENTS)?;
-    let mut told: Vec<&Entry> = entries.iter().filter(|e| e.state == State::Failed).collect();
-    Entry::newest_first(&mut told);
-    told.splice(..0, entries.iter().filter(|e| e.state == State::Running));
-    let outputs = outputs(&root, &told, OUTPUTS)?;
+    let outputs = outputs(&root, &entries, |state| state == State::Failed, OUTPUTS)?;
     let (summary, entries, events, outputs) = (&summary, &entries, &events, &outputs);
     Ok(digest::markdown(&digest::Whole { summary, desired, entries, events, outputs, now }))
 }
 
-/// Returns the end of the output of the first of these actions that have any.
-fn outputs<'a>(root: &Root, entries: &[&'a Entry], most: usize) -> Result<Vec<(&'a Entry, String)>> {
+/// Returns the end of the output of what runs, and of what ended in such a state, the newest first: of so many actions
+/// that have any.
+fn outputs<'a>(
+    root: &Root,
+    entries: &'a [Entry],
+    is_told: impl Fn(State) -> bool,
+    most: usize,
+) -> Result<Vec<(&'a Entry, String)>> {
+    let mut told: Vec<&Entry> = entries.iter().filter(|e| is_told(e.state)).collect();
+    Entry::newest_first(&mut told);
+    told.splice(..0, entries.iter().filter(|e| e.state == State::Running));
     let mut outputs = Vec::new();
-    for entry in entries {
+    for entry in told {
         if outputs.len() == most {
             break;
         }
         let output = super::logs::end(root, &entry.action.id, END_SIZE)?;
-        outputs.extend((!output.is_empty()).then_some((*entry, output)));
+        outputs.extend((!output.is_empty()).then_some((entry, output)));
     }
     Ok(outputs)
 }
@@ -116,11 +122,8 @@ fn of_part(cx: &Context, desired: &Desired, node: &NodeName, service: Option<&Se
     let summary = super::status::of(cx, desired)?;
     let events = super::events::newest(cx, Some(&node), service, EVENTS)?;
     // Of a node what runs or failed, as in the digest of everything; of a service what was done last.
-    let mut told: Vec<&Entry> =
-        entries.iter().filter(|e| e.state == State::Failed || (service.is_some() && e.state.is_ended())).collect();
-    Entry::newest_first(&mut told);
-    told.splice(..0, entries.iter().filter(|e| e.state == State::Running));
-    let outputs = outputs(&root, &told, if service.is_some() { 1 } else { OUTPUTS })?;
+    let is_told = |state: State| state == State::Failed || (service.is_some() && state.is_ended());
+    let outputs = outputs(&root, &entries, is_told, if service.is_some() { 1 } else { OUTPUTS })?;
     let (node, summary, now, entries) = (&node, &summary, cx.now(), &entries);
     Ok(part::markdown(&part::Part { node, service, summary, host, errors, row, rows, entries, outputs, events, now }))
 }
