@@ -10,7 +10,6 @@ use crate::cli;
 use crate::context::Context;
 use crate::fail::{Advised, Result, fail};
 use crate::flow::config::Config;
-use crate::flow::control_plane::ControlPlane;
 use crate::flow::desired::{Desired, Host};
 use crate::flow::hostfile::{Runtime, Service};
 use crate::flow::name::{NodeName, ServiceName};
@@ -81,14 +80,15 @@ pub fn run(cx: &Context, args: &cli::Agent) -> Result<AgentReport> {
     let desired = cx.desired()?;
     let node = this_node(cx, &desired)?;
     let cx = &cx.knowing(&desired);
+    let watch = || watch_once(cx, &config, &desired, &agent::memory(&root, &node, args.to.as_ref()));
     if args.dry_run {
-        let (told, _) = watch_once(cx, &root, &config, (&node, args.to.as_ref()), &desired);
+        let (told, _) = watch();
         return Ok(AgentReport::Done(Told { dry_run: true, ..told }));
     }
     let Some(pass) = Pass::start(&root, "agent").advised()? else {
         return Ok(AgentReport::Busy { root: cx.root.clone() });
     };
-    let (mut told, memory) = watch_once(cx, &root, &config, (&node, args.to.as_ref()), &desired);
+    let (mut told, memory) = watch();
     if args.to.is_none() {
         told.warnings.extend(root.is_mirror().then(|| UNREAD.to_owned()));
         // Where even that cannot be read, nothing here depends on it.
@@ -148,19 +148,12 @@ fn given_name(cx: &Context) -> Result<&NodeName> {
 }
 
 /// Looks once and decides what to tell. A host whose files cannot be believed still gives its signs of life.
-fn watch_once(
-    cx: &Context,
-    root: &Root,
-    config: &Config,
-    (node, to): (&NodeName, Option<&ControlPlane>),
-    desired: &Desired,
-) -> (Told, Memory) {
-    let began = cx.now();
+fn watch_once(cx: &Context, config: &Config, desired: &Desired, memory: &Memory) -> (Told, Memory) {
+    let (began, node) = (cx.now(), &memory.node);
     let host = desired.hosts.get(node);
-    let memory = agent::memory(root, node, to);
-    let limits = limits(config, host, &memory);
-    let looked = look::look(cx, host, &memory, memory.wants_heartbeat(&limits, began), began);
-    let verdict = watch::decide(&memory, &looked.seen, looked.facts, &limits, began);
+    let limits = limits(config, host, memory);
+    let looked = look::look(cx, host, memory, memory.wants_heartbeat(&limits, began), began);
+    let verdict = watch::decide(memory, &looked.seen, looked.facts, &limits, began);
     let told = Told {
         dry_run: false,
         node: node.clone(),
