@@ -6,8 +6,10 @@ use std::fmt;
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, TimeDelta};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// An hour, in milliseconds.
+pub const HOUR_MS: i64 = 3_600_000;
 /// A day of 24 hours, in milliseconds.
-pub const DAY_MS: i64 = 86_400_000;
+pub const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// A point in time in whole milliseconds since the Unix epoch, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

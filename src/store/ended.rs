@@ -13,10 +13,10 @@ use super::lock::Lock;
 use super::root::Root;
 use crate::flow::lifecycle::State;
 use crate::flow::sort;
-use crate::flow::time::Stamp;
+use crate::flow::time::{DAY_MS, Stamp};
 
 /// An execution begins before its action ends: its output is kept so much longer.
-const EXECUTION_MS: i64 = 24 * 3600 * 1000;
+const EXECUTION_MS: i64 = DAY_MS;
 
 /// What went.
 #[derive(Debug, Default)]

@@ -7,13 +7,13 @@ use super::lock::Lock;
 use super::root::Root;
 use super::tokens::{self, Token, TokensError};
 use crate::flow::json;
-use crate::flow::time::Stamp;
+use crate::flow::time::{DAY_MS, Stamp};
 
 const SCHEMA: &str = "hlctl.sessions/v1";
 const NAME: &str = "sessions.json";
 
 /// How long a session lasts: a week.
-pub const LIFETIME_MS: i64 = 7 * 86_400_000;
+pub const LIFETIME_MS: i64 = 7 * DAY_MS;
 
 /// Most sessions that are kept; the oldest ends where one more begins.
 const MOST: usize = 200;

@@ -10,7 +10,7 @@ use crate::flow::desired::Desired;
 use crate::flow::event::{Event, Kind};
 use crate::flow::name::{NodeName, ServiceName};
 use crate::flow::sort;
-use crate::flow::time::{DAY_MS, Stamp};
+use crate::flow::time::{DAY_MS, HOUR_MS, Stamp};
 use crate::flow::world::ServiceRow;
 use crate::store::events::{Look, Recent};
 use crate::store::root::Root;
@@ -24,7 +24,7 @@ const MOST: u64 = 64 << 20;
 /// For how long the strips of all services are believed.
 const BELIEVED_MS: i64 = 30_000;
 /// Marks that say nothing new are kept for so long: another that came late may stand between them.
-const LATE_MS: i64 = 2 * 3_600_000;
+const LATE_MS: i64 = 2 * HOUR_MS;
 /// Most marks of one service that are kept, the newest; an agent may be out of its mind.
 const MARKS: usize = 2000;
 /// Most marks that are kept of all services together, 1 MiB of them, and of how many services.

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::ReadError;
 use super::dir::{Entry, Format, Identity, format, list_day, list_days, sort};
 use crate::flow::retention::{Kept, Retention};
-use crate::flow::time::{DAY_MS, Stamp};
+use crate::flow::time::{DAY_MS, HOUR_MS, Stamp};
 use crate::store::atomic::{WriteError, sync_dir};
 use crate::store::root::Root;
 
@@ -23,7 +23,7 @@ mod content;
 use change::is_as_it_was;
 
 /// A temporary file so old belongs to a writer that was killed.
-const ABANDONED_MS: i64 = 3_600_000;
+const ABANDONED_MS: i64 = HOUR_MS;
 
 /// What is pruned.
 #[derive(Debug, Clone, Copy)]

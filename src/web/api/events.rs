@@ -12,7 +12,7 @@ use super::sizes::Sizes;
 use crate::flow::action::Via;
 use crate::flow::event;
 use crate::flow::intake::TOLERANCE_MS;
-use crate::flow::time::Stamp;
+use crate::flow::time::{HOUR_MS, Stamp};
 use crate::store::audit;
 use crate::store::batches::{self, Batch};
 use crate::store::events;
@@ -26,7 +26,6 @@ use crate::web::routes::Call;
 const NAMED: usize = 1000;
 /// How many foreign batches of one token the audit log tells of in an hour; one more line says that it stops.
 const FOREIGN: u32 = 10;
-const HOUR_MS: i64 = 3_600_000;
 
 /// What is kept of batches between requests.
 #[derive(Default)]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::flow::event::{Event, Kind};
 use crate::flow::name::NodeName;
-use crate::flow::time::Stamp;
+use crate::flow::time::{DAY_MS, HOUR_MS, Stamp};
 use crate::store::root::Root;
 use crate::store::world;
 
@@ -16,11 +16,10 @@ const MAX_SERVICES: usize = 1000;
 /// Most bytes of what is known of them, each by its longest line.
 const MAX_BYTES: usize = 4 << 20;
 /// For how long a service is counted of which the world shows nothing: removed, or from the future.
-const REMEMBERED_MS: i64 = 24 * 3_600_000;
+const REMEMBERED_MS: i64 = DAY_MS;
 /// Most bytes in an hour of events whose time has not come. Only so much of them is kept at hand; for the rest the
 /// whole log is read again when they are due, and a flood of them would make each pass do that.
 const MAX_AHEAD: usize = 1 << 20;
-const HOUR_MS: i64 = 3_600_000;
 
 /// Why a line would make the world too large.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

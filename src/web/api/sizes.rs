@@ -6,13 +6,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::flow::sort;
-use crate::flow::time::Stamp;
+use crate::flow::time::{DAY_MS, Stamp};
 use crate::store::root::Root;
 
 /// For how long a measure is believed.
 const AGE_MS: i64 = 10_000;
 /// For how long a day's files may grow after its end: a write that began before.
-const GROWS_MS: i64 = 24 * 3_600_000;
+const GROWS_MS: i64 = DAY_MS;
 
 /// Bytes by the name of the file without its ending.
 type Sources = HashMap<String, u64>;

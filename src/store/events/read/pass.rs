@@ -6,7 +6,7 @@ use std::num::NonZero;
 use super::batch::{Batch, Looked, unreadable};
 use super::{RECENT_MS, Reading};
 use crate::flow::intake::{Intake, TOLERANCE_MS};
-use crate::flow::time::Stamp;
+use crate::flow::time::{HOUR_MS, Stamp};
 use crate::store::events::checkpoint::{Checkpoint, Held, Tally};
 use crate::store::events::day::{Day, PROOF_NS, Stale};
 use crate::store::events::dir::{DayDir, list_day, list_new_day};
@@ -17,7 +17,7 @@ use crate::store::root::Root;
 use crate::store::world::{self, WorldFiles};
 
 /// How often the files of all days are looked at.
-const LOOK_MS: i64 = 3600 * 1000;
+const LOOK_MS: i64 = HOUR_MS;
 /// Most entries that the checkpoint remembers beyond its open files.
 const MAX_WEIGHT: usize = 10_000;
 
